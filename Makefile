@@ -1,0 +1,48 @@
+# make run · make test · make lint · make bench · make docs       (CI calls the same)
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# Speech Commands: what the tests and recipes read. A folder `speech_commands` in data/ or in a folder beside
+# this one is found by itself.
+export SAYSO_DATA ?= $(abspath $(firstword $(wildcard data/speech_commands ../*/speech_commands)))
+
+.PHONY: run test lint types tests browser clean
+
+run: $(VENV)/listening
+	$(BIN)/sayso serve
+
+test: lint tests
+
+lint: $(VENV)/developing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+tests: $(VENV)/developing browser
+	$(BIN)/pytest
+
+# The browser tests need a Chromium; Debian's is installed where that is possible, and missed by name elsewhere.
+browser:
+	@command -v chromium chromium-browser google-chrome > /dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq && \
+		  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } || \
+		echo "No Chromium: the browser tests will say so."
+
+# One stamp for each set of packages, so that a second `make run` starts at once.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/listening: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[formats]'
+	touch $@
+
+$(VENV)/developing: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[formats,train]' $$($(BIN)/python -c "import tomllib; \
+		print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'])")
+	touch $@ $(VENV)/listening
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

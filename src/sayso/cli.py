@@ -1,0 +1,162 @@
+"""The command line: each command parses, calls one function and prints.
+
+A user's mistake is one sentence and exit code 2. What a command needs is imported inside it, so that `sayso
+recognize` never waits for torch.
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import sayso
+from sayso.errors import SaysoError
+
+FILE = click.Path(path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+model_option = click.option("--model", default=None, help="A model that ships with sayso, or a model file.")
+data_option = click.option(
+    "--data",
+    type=FILE,
+    envvar="SAYSO_DATA",
+    default="data/speech_commands",
+    show_default=True,
+    help="Folder of words; also the variable SAYSO_DATA.",
+)
+
+
+class Commands(click.Group):
+    """A group whose commands end with exit code 2 and one sentence where the user can mend what is wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except SaysoError as error:
+            raise click.UsageError(str(error)) from error
+        except ModuleNotFoundError as error:
+            extra = {"torch": "train", "onnx": "train", "tensorboard": "train"}.get(
+                (error.name or "").split(".")[0]
+            )
+            if extra is None:
+                raise
+            raise click.UsageError(
+                f"This needs more than listening does: pip install 'sayso[{extra}]'."
+            ) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(sayso.__version__, prog_name="sayso")
+def main() -> None:
+    """Recognise spoken commands."""
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True)
+@model_option
+@click.option(
+    "-k", "top", default=3, show_default=True, type=click.IntRange(1), help="How many alternatives."
+)
+@json_option
+def recognize(files: tuple[str, ...], model: str | None, top: int, as_json: bool) -> None:
+    """Print the word in each recording FILE, and how sure it is."""
+    recognizer = sayso.load(model)
+    failed = False
+    for file in files:
+        try:
+            answer = dataclasses.asdict(recognizer.recognize(file, top=top))
+        except SaysoError as error:
+            failed = True
+            answer = {"error": {"code": error.code, "message": str(error)}}
+        if as_json:
+            model_named = {"model": recognizer.card.name, "digest": recognizer.digest}
+            click.echo(json.dumps({"file": file, **answer, **model_named}, ensure_ascii=False))
+        elif "error" in answer:
+            click.echo(f"{file}: {answer['error']['message']}", err=True)
+        else:
+            heard = ", ".join(f"{one['word']} {one['confidence']:.0%}" for one in answer["alternatives"])
+            click.echo(f"{file}: {heard}" + ("" if answer["accepted"] else "  (not sure)"))
+    if failed:
+        sys.exit(2)
+
+
+@main.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Processes.")
+@model_option
+@click.option("--config", type=FILE, help="TOML file of settings; also the variable SAYSO_SETTINGS.")
+def serve(config: Path | None, **chosen: Any) -> None:
+    """Serve the page and the HTTP API."""
+    from sayso.web.server import serve as run_server
+    from sayso.web.settings import Settings
+
+    run_server(Settings.read(config, **chosen))
+
+
+@main.command()
+@json_option
+def models(as_json: bool) -> None:
+    """List the models that ship with sayso."""
+    for name in sayso.recognizer.bundled():
+        card = sayso.load(name).card
+        if as_json:
+            click.echo(card.to_json())
+        else:
+            click.echo(f"{name}: {len(card.words)} words, {card.parameters:,} parameters; {card.trained_on}")
+
+
+@main.command()
+@click.argument("recipe", type=FILE)
+@data_option
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's number.")
+@click.option("--out", type=FILE, help="Run folder; runs/NAME by default. One that exists is gone on with.")
+def train(recipe: Path, data: Path, epochs: int | None, out: Path | None) -> None:
+    """Train the network of a RECIPE."""
+    from sayso.training.recipe import Recipe
+    from sayso.training.train import train as train_recipe
+
+    wanted = Recipe.read(recipe)
+    if epochs is not None:
+        wanted = wanted.with_epochs(epochs)
+    run = train_recipe(wanted, data, out or Path("runs") / wanted.name)
+    best = max(run.metrics(), key=lambda line: line["validation_accuracy"])
+    click.echo(f"{run.folder}: {best['validation_accuracy']:.2%} on validation, in epoch {best['epoch']}")
+
+
+@main.command()
+@click.argument("run", type=FILE)
+@click.option("-o", "output", type=FILE, required=True, help="The model file to write.")
+@data_option
+def export(run: Path, output: Path, data: Path) -> None:
+    """Write the network of a RUN as a model file."""
+    from sayso.training.export import export as export_run
+    from sayso.training.run import Run
+
+    card = export_run(Run.open(run), output, data)
+    click.echo(f"{output}: {len(card.labels)} labels, {card.figures[0].value:.2%} on validation")
+
+
+@main.command()
+@click.argument("model")
+@click.argument("folder", type=FILE, envvar="SAYSO_DATA", default="data/speech_commands")
+@click.option("--split", type=click.Choice(["testing", "validation"]), default="testing", show_default=True)
+@click.option("--write-card", is_flag=True, help="Write the figures into the model file's card.")
+@json_option
+def evaluate(model: str, folder: Path, split: str, write_card: bool, as_json: bool) -> None:
+    """Judge a MODEL on the clips of a FOLDER of words."""
+    from sayso.training.judge import evaluate as judge_model
+
+    report = judge_model(model, folder, split, write_card=write_card)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    for figure in report["figures"]:
+        click.echo(
+            f"{figure['name']}: {figure['value']:.2%} "
+            f"({figure['low']:.2%} to {figure['high']:.2%}, {figure['clips']:,} clips, {split})"
+        )
+    click.echo(f"{report['milliseconds']:.2f} ms a clip, {report['bytes']:,} bytes")

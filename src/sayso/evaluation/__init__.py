@@ -1,0 +1,1 @@
+"""The judging wing: figures from scores. It knows no framework."""

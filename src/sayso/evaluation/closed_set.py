@@ -1,0 +1,96 @@
+"""How often a model is right on words it knows: the first figure of every report."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.card import Figure
+from sayso.evaluation import metrics
+from sayso.evaluation.metrics import Interval, WordFigures
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # windows (B, T) -> logits (B, labels)
+
+COVERED_CLIPS = 300  # a word with at least so many training clips is "covered"
+TIMED_CLIPS = 200
+
+
+@dataclass(frozen=True)
+class ClosedSet:
+    """Figures of one model on the clips of one split."""
+
+    split: str
+    accuracy: Interval  # over all words
+    covered: (
+        Interval | None
+    )  # over the words with `COVERED_CLIPS` or more training clips, where they are known
+    covered_words: int
+    balanced_accuracy: float
+    calibration_error: float  # ECE over all words
+    words: tuple[WordFigures, ...]
+
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures as they stand on a card."""
+        named = [("accuracy, all words", self.accuracy)]
+        if self.covered is not None:
+            named.append((f"accuracy, {self.covered_words} covered words", self.covered))
+        return tuple(
+            Figure(name, round(of.value, 5), self.split, of.clips, round(of.low, 5), round(of.high, 5))
+            for name, of in named
+        )
+
+
+def judge(
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    speakers: Sequence[str],
+    *,
+    split: str,
+    words: Sequence[str],
+    training_clips: Sequence[int] = (),
+    temperature: float = 1.0,
+) -> ClosedSet:
+    """Judge scores of clips against their words.
+
+    Args:
+        logits: `(clips, labels)`.
+        labels: `(clips,)`, the right label of each clip.
+        speakers: `(clips,)`, who spoke each; the intervals are a bootstrap over them.
+        split: name of the split, for the reader.
+        words: the labels' names.
+        training_clips: how many training clips each label had, where known.
+        temperature: of the model's confidences.
+
+    """
+    enough = np.array([count >= COVERED_CLIPS for count in training_clips], dtype=bool)
+    chosen = enough[labels] if len(enough) else np.zeros(len(labels), bool)
+    who = np.asarray(speakers)
+    return ClosedSet(
+        split=split,
+        accuracy=metrics.accuracy_interval(logits, labels, who),
+        covered=metrics.accuracy_interval(logits[chosen], labels[chosen], who[chosen])
+        if chosen.any()
+        else None,
+        covered_words=int(enough.sum()),
+        balanced_accuracy=metrics.balanced_accuracy(logits, labels),
+        calibration_error=metrics.expected_calibration_error(metrics.softmax(logits, temperature), labels),
+        words=metrics.per_word(logits, labels, words),
+    )
+
+
+def score_all(score: Score, batches: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Logits `(clips, labels)` of all windows, batch by batch."""
+    return np.concatenate([score(batch) for batch in batches])
+
+
+def milliseconds_per_clip(score: Score, windows: NDArray[np.float32]) -> float:
+    """Median time of scoring one window, alone, after a warm-up."""
+    score(windows[:1])
+    times = []
+    for clip in windows[:TIMED_CLIPS, None]:
+        started = time.perf_counter()
+        score(clip)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times)) * 1000

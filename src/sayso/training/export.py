@@ -1,0 +1,128 @@
+"""From a run to a model file: one ONNX with the card inside, proved equal to torch before it is written."""
+
+import dataclasses
+import logging
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sayso.card import Calibration, Figure, ModelCard
+from sayso.errors import RunError
+from sayso.evaluation import closed_set, metrics
+from sayso.recognizer import Recognizer
+from sayso.training.atomic import write_atomically
+from sayso.training.cache import ClipSet
+from sayso.training.judge import batches
+from sayso.training.model_file import with_card
+from sayso.training.models import parameter_count
+from sayso.training.run import Run
+from sayso.training.train import load_splits
+
+TOLERANCE = 1e-4  # greatest difference between a score in torch and in the file
+OPSET = 18
+PROOF_CLIPS = 256
+
+
+def export(run: Run, path: Path, folder: Path) -> ModelCard:
+    """Write a run's best network as a model file.
+
+    The temperature is fitted on the validation split, whose accuracy is the card's first figure.
+
+    Args:
+        run: a run with at least one finished epoch.
+        path: the file to write.
+        folder: the data the run was trained on.
+
+    Raises:
+        RunError: nothing trained yet, or the file would score otherwise than torch does.
+        DataError: the folder cannot be read.
+
+    """
+    network, words = run.network()
+    training, validation, _ = load_splits(run.recipe, folder)
+    waveforms = validation.waveforms(slice(0, PROOF_CLIPS))
+    card = ModelCard(
+        name=run.recipe.name,
+        architecture=run.recipe.network.name,
+        labels=words,
+        trained_on=describe_data(training, run.recipe.data.extra),
+        training_clips=count_words(training, words),
+        recipe_digest=run.recipe.digest(),
+        parameters=parameter_count(network),
+        training_minutes=round(run.metrics()[-1]["seconds"] / 60, 1),
+    )
+    content = with_card(to_onnx(network, waveforms[:2]), card)
+    recognizer = Recognizer(content)
+    prove_equal(network, recognizer, waveforms)
+    card = dataclasses.replace(card, **judge_on_validation(recognizer, validation))
+    write_atomically(path, with_card(content, card))
+    return card
+
+
+def to_onnx(network: nn.Module, example: NDArray[np.float32]) -> bytes:
+    """The network as ONNX: input `waveform` `(batch, samples)`, outputs `logits` and `embedding`."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own use of torch
+        path = Path(scratch) / "model.onnx"
+        torch.onnx.export(
+            network.eval(),
+            (torch.from_numpy(example),),
+            path,
+            input_names=["waveform"],
+            output_names=["logits", "embedding"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65_536)},),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+        return path.read_bytes()
+
+
+def prove_equal(network: nn.Module, recognizer: Recognizer, waveforms: NDArray[np.float32]) -> None:
+    """Refuse a file that scores real clips otherwise than torch does.
+
+    Raises:
+        RunError: a score differs by more than `TOLERANCE`.
+
+    """
+    with torch.no_grad():
+        expected = network(torch.from_numpy(waveforms))[0].numpy()
+    difference = float(np.abs(recognizer.score(waveforms) - expected).max())
+    if not difference <= TOLERANCE:
+        raise RunError(f"The exported file's scores differ from torch's by {difference:.2g}: not written.")
+
+
+def judge_on_validation(
+    recognizer: Recognizer, validation: ClipSet
+) -> dict[str, Calibration | tuple[Figure, ...]]:
+    """The card's calibration and its first figure."""
+    labels = validation.labels(recognizer.card.labels)
+    logits = closed_set.score_all(recognizer.score, batches(validation))
+    temperature = metrics.fit_temperature(logits, labels)
+    interval = metrics.accuracy_interval(logits, labels, [clip.speaker for clip in validation.clips])
+    figure = Figure("accuracy", interval.value, "validation", len(labels), interval.low, interval.high)
+    return {"calibration": Calibration(temperature=temperature), "figures": (figure,)}
+
+
+def describe_data(training: ClipSet, extra: Sequence[str]) -> str:
+    """What the card says of the data."""
+    speakers = len({clip.speaker for clip in training.clips})
+    words = len({clip.word for clip in training.clips})
+    beside = f" and {', '.join(extra)}" if extra else ""
+    folder = training.clips[0].path.parent.parent.name
+    return f"{len(training):,} recordings of {words} words by {speakers:,} speakers: {folder}{beside}"
+
+
+def count_words(training: ClipSet, labels: Sequence[str]) -> tuple[int, ...]:
+    """How many clips each label was trained on."""
+    counts = Counter(clip.word for clip in training.clips)
+    return tuple(counts[label] for label in labels)

@@ -1,0 +1,78 @@
+"""One door to every network.
+
+A network is a front end, a body and a linear head, so any body works with any front end:
+
+    front end   waveform (B, T) at 16 kHz  ->  features (B, C, F);  knows `channels`
+    body        features (B, C, F)         ->  embedding (B, E);    knows `features`, which is E
+    head        embedding (B, E)           ->  logits (B, labels)
+
+Adding a network adds one entry to `BODIES`; it then appears in `names()`, in the tests and in the docs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from sayso.errors import RecipeError
+from sayso.training.models.frontend import FRONTENDS
+from sayso.training.models.mnet import MNET
+
+BODIES: dict[str, Callable[..., nn.Module]] = {**MNET}
+
+
+class Network(nn.Module):
+    """Front end, body and head: waveform in, logits and embedding out."""
+
+    def __init__(self, frontend: nn.Module, body: nn.Module, labels: int) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.body = body
+        self.head = nn.Linear(int(body.features), labels)  # type: ignore[arg-type]
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `(B, labels)` and embedding `(B, E)` of waveforms `(B, T)` in [-1, 1] at 16 kHz."""
+        embedding = self.body(self.frontend(waveform))  # (B, E)
+        return self.head(embedding), embedding
+
+
+def create(
+    name: str,
+    labels: int,
+    *,
+    frontend: str = "raw",
+    frontend_options: dict[str, Any] | None = None,
+    **options: Any,
+) -> Network:
+    """Build a network by name.
+
+    Args:
+        name: one of `names()`.
+        labels: size of the logits.
+        frontend: one of `FRONTENDS`.
+        frontend_options: keywords of the front end, such as `sample_rate` or `bands`.
+        options: keywords of the body.
+
+    Raises:
+        RecipeError: no such network, front end or option.
+
+    """
+    if name not in BODIES:
+        raise RecipeError(f"There is no network {name!r}: choose from {', '.join(names())}.")
+    if frontend not in FRONTENDS:
+        raise RecipeError(f"There is no front end {frontend!r}: choose from {', '.join(FRONTENDS)}.")
+    try:
+        front = FRONTENDS[frontend](**(frontend_options or {}))
+        return Network(front, BODIES[name](in_channels=front.channels, **options), labels)
+    except TypeError as error:
+        raise RecipeError(f"{name} or {frontend} has no such option: {error}") from error
+
+
+def names() -> list[str]:
+    """The networks that can be built, sorted."""
+    return sorted(BODIES)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in network.parameters())

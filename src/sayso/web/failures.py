@@ -1,0 +1,49 @@
+"""Failures, worded for whoever asked: JSON for programs, a page for people.
+
+A mistake of the client's is a 4xx whose message says how to mend it. Ours is a 500 that tells the client
+nothing of our insides; Flask has logged them.
+"""
+
+from collections.abc import Callable
+
+from flask import Flask, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from sayso.errors import AudioError
+from sayso.web.settings import Settings
+
+PROGRAM_PATHS = ("/api/", "/audio", "/healthz")
+
+# Understood, but not answerable, is 422; other recordings that cannot be heard are 400.
+STATUS = {"unsupported_format": 415, "audio_too_long": 422, "audio_out_of_bounds": 422, "silent_audio": 422}
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Have an application answer its failures."""
+    megabytes = settings.max_bytes / 1e6
+    messages: dict[int, Callable[[], str]] = {
+        404: lambda: f"There is nothing at {request.path}.",
+        405: lambda: f"{request.path} does not answer {request.method}.",
+        413: lambda: f"The recording is larger than {megabytes:.3g} MB: send a shorter or a compressed one.",
+        500: lambda: "The server failed at this request. Its log says why; trying again may help.",
+    }
+
+    def audio_error(error: AudioError) -> ResponseReturnValue:
+        return jsonify(error={"code": error.code, "message": str(error)}), STATUS.get(error.code, 400)
+
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        response = error.get_response()  # keeps what the error adds, such as a 405's `Allow`
+        status = response.status_code
+        message = messages[status]() if status in messages else error.description or error.name
+        if request.path.startswith(PROGRAM_PATHS):
+            code = error.name.lower().replace(" ", "_")
+            body = jsonify(error={"code": code, "message": message})
+        else:
+            body = app.make_response(render_template("error.html", title=error.name, message=message))
+        body.headers.extend({key: value for key, value in response.headers if key == "Allow"})
+        body.status_code = status
+        return body
+
+    app.register_error_handler(AudioError, audio_error)
+    app.register_error_handler(HTTPException, http_error)

@@ -1,0 +1,111 @@
+"""The server process: gunicorn where it runs, waitress elsewhere.
+
+It owns the listening socket, so that a port in use is one sentence, and the address is printed only once
+connections are taken. It knows nothing of requests.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from flask import Flask
+
+from sayso.errors import SettingsError
+from sayso.recognizer import load
+from sayso.web import create_app
+from sayso.web.settings import Settings
+
+THREADS = 4  # per worker: enough to read slow uploads while one request computes
+BACKLOG = 128  # connections waiting to be taken
+GRACE_S = 10  # for requests under way when the server is told to end
+EVERY_ADDRESS = ("0.0.0.0", "::")
+
+
+def serve(settings: Settings) -> None:
+    """Answer requests until interrupted.
+
+    Prints the address on standard output once it listens.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+        ModelError: the model cannot be loaded.
+
+    """
+    load(settings.model)  # a wrong model is said here, not in a worker's traceback
+    listener = _listen(settings)
+    if hasattr(os, "fork"):
+        _serve_with_gunicorn(settings, listener)
+    else:
+        _serve_with_waitress(settings, listener)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Open a socket that takes connections."""
+    host, port = settings.host, settings.port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except socket.gaierror as error:
+        raise SettingsError(
+            f"The host {host!r} is not an address of this machine: choose another `host`."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"Port {port} of {host} cannot be listened on ({reason}): stop what uses it, or choose another."
+        ) from error
+
+
+def _announce(listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host in EVERY_ADDRESS else f"[{host}]" if ":" in host else host
+    everywhere = ", and on every address of this machine" if host in EVERY_ADDRESS else ""
+    sys.stdout.write(f"sayso is listening on http://{shown}:{port}{everywhere}\n")
+    sys.stdout.flush()
+
+
+def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
+    from gunicorn.app.base import BaseApplication  # not importable on Windows
+
+    class Application(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            shared_memory = Path("/dev/shm")
+            choices = {
+                "bind": f"fd://{listener.detach()}",
+                "workers": settings.workers,
+                "worker_class": "gthread",
+                "threads": THREADS,
+                "graceful_timeout": GRACE_S,
+                "loglevel": "warning",
+                "control_socket_disable": True,
+                # The workers' heartbeat file, the only one there is, stays in memory.
+                "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
+                "when_ready": lambda arbiter: _announce(arbiter.LISTENERS[0].sock),
+            }
+            for key, value in choices.items():
+                if key in self.cfg.settings:  # older gunicorns have no control socket to disable
+                    self.cfg.set(key, value)
+
+        def load(self) -> Flask:
+            # In the worker, after the fork: a session's threads do not survive one.
+            return create_app(load(settings.model), settings)
+
+    Application().run()
+
+
+def _serve_with_waitress(settings: Settings, listener: socket.socket) -> None:
+    import waitress
+
+    server = waitress.create_server(
+        create_app(load(settings.model), settings),
+        sockets=[listener],
+        threads=THREADS,
+        max_request_body_size=settings.max_bytes,
+        inbuf_overflow=settings.max_bytes + 1,  # a body that is taken is never spooled to a file
+    )
+    _announce(listener)
+    try:
+        server.run()
+    finally:
+        server.close()

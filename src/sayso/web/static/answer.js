@@ -1,0 +1,76 @@
+/**
+ * The answer on the page: the word, how sure, and what else it may have been.
+ *
+ * What is read aloud stands apart from what is seen: while a take is recorded nothing must speak.
+ */
+
+import { part } from "./parts.js";
+import { text } from "./text.js";
+
+/** @typedef {import("./server.js").Recognition} Recognition */
+/** @typedef {import("./server.js").Alternative} Alternative */
+/** @typedef {"sure" | "quiet" | "problem"} Tone */
+
+const SHORTEST_FITTED = 8; // letters; words up to this long are all set in the same size
+
+const word = part("word", HTMLElement);
+const sureness = part("sureness", HTMLElement);
+const alternatives = part("alternatives", HTMLElement);
+const spoken = part("spoken", HTMLElement);
+
+/** @param {Recognition} recognition */
+export function showAnswer(recognition) {
+  const { confidence, accepted } = recognition;
+  const name = nameOf(recognition.word);
+  const large = accepted ? name : text.notSure;
+  const small = accepted ? text.sure(confidence) : text.perhaps(name, confidence);
+  write(accepted ? "sure" : "quiet", large, small, text.spoken(large, small));
+  const others = recognition.alternatives.filter((alternative) => alternative.word !== recognition.word);
+  alternatives.replaceChildren(...others.slice(0, 2).map(row));
+}
+
+/** Say that one may speak. */
+export function showListening() {
+  write("quiet", text.listening);
+}
+
+/** Say that the answer is being found. */
+export function showWaiting() {
+  write("quiet", text.waiting);
+}
+
+/** @param {string} message a whole sentence */
+export function showProblem(message) {
+  write("problem", message, "", message);
+}
+
+/** @param {Tone} tone @param {string} large @param {string} small @param {string} aloud */
+function write(tone, large, small = "", aloud = "") {
+  word.dataset.tone = tone;
+  word.textContent = large;
+  word.style.setProperty("--letters", String(Math.max(SHORTEST_FITTED, large.length)));
+  sureness.textContent = small;
+  spoken.textContent = aloud;
+  alternatives.replaceChildren();
+}
+
+/** @param {Alternative} alternative */
+function row({ word: label, confidence }) {
+  const item = document.createElement("li");
+  item.append(span("label", nameOf(label)), span("bar", ""), span("share", text.percent(confidence)));
+  item.style.setProperty("--share", String(confidence)); // through the CSSOM, as the page's policy wants it
+  return item;
+}
+
+/** @param {string} role @param {string} content */
+function span(role, content) {
+  const element = document.createElement("span");
+  element.className = role;
+  element.textContent = content;
+  return element;
+}
+
+/** @param {string} label */
+function nameOf(label) {
+  return text.labels[label] ?? label;
+}

@@ -1,0 +1,225 @@
+/**
+ * The microphone, as something that records: open, start, stop, level.
+ *
+ * It knows nothing of the page. One Recorder owns one microphone, one audio context and one worklet, and
+ * `dispose` closes them all. While it is open it keeps the last moment of sound, so that a take which starts
+ * while the speaker has already begun still holds the word's beginning.
+ */
+
+const WANTED_SAMPLE_RATE = 16000; // hertz; what the models hear, so the browser's own resampling is enough
+const PRE_ROLL_S = 0.25; // kept from before `start`
+const TAIL_S = 0.15; // recorded beyond `stop`: fingers are quicker than the ends of words
+const FIRST_SOUND_MS = 5000; // an open microphone that gives nothing for so long will not
+const FLUSH_MS = 500;
+const QUIETEST_DB = -60; // shown as level 0
+
+/** Sound as it came: no processing that was made for telephone calls. */
+const CONSTRAINTS = {
+  audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+};
+
+/** @typedef {"insecure" | "unsupported" | "denied" | "missing" | "busy" | "mute" | "failed"} MicrophoneReason */
+/** @typedef {{ samples: Float32Array<ArrayBuffer>, sampleRate: number }} Take */
+
+/** Why there is no microphone. */
+export class MicrophoneError extends Error {
+  /** @param {MicrophoneReason} reason @param {unknown} [cause] */
+  constructor(reason, cause) {
+    super(`microphone: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
+export class Recorder {
+  /** @type {(() => void)[]} what to close, in the order it was opened */
+  #opened = [];
+  /** @type {Float32Array[]} */
+  #blocks = [];
+  #samples = 0; // in `#blocks`
+  #isRecording = false;
+  #onFlushed = () => {};
+  /** @type {(level: number) => void} called for each block, with 0 for silence to 1 for full scale */
+  onLevel = () => {};
+  /** Called when the microphone was taken away, after everything was closed. */
+  onLost = () => {};
+
+  /**
+   * @param {AudioContext} context
+   * @param {AudioWorkletNode} node
+   */
+  constructor(context, node) {
+    this.context = context;
+    this.node = node;
+  }
+
+  /**
+   * Open the microphone; settled once sound arrives.
+   *
+   * @returns {Promise<Recorder>}
+   * @throws {MicrophoneError}
+   */
+  static async open() {
+    /** @type {(() => void)[]} */
+    const opened = [];
+    try {
+      const stream = await openStream();
+      opened.push(() => stream.getTracks().forEach((track) => track.stop()));
+      const { context, source } = openContext(stream);
+      opened.push(() => void context.close());
+      await context.audioWorklet.addModule(new URL("capture-worklet.js", import.meta.url));
+      const node = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
+      source.connect(node).connect(context.destination); // silent; some browsers run only what leads somewhere
+      opened.push(() => node.disconnect());
+      const recorder = new Recorder(context, node);
+      recorder.#opened = opened;
+      await recorder.#firstSound();
+      stream.getTracks().forEach((track) => track.addEventListener("ended", () => recorder.#lose()));
+      return recorder;
+    } catch (error) {
+      closeAll(opened);
+      throw error instanceof MicrophoneError ? error : new MicrophoneError("failed", error);
+    }
+  }
+
+  /** Start a take. It begins with what was heard just before. */
+  start() {
+    this.#isRecording = true;
+  }
+
+  /**
+   * End the take.
+   *
+   * @returns {Promise<Take>} what was recorded since `start`, with a moment before and after
+   */
+  async stop() {
+    await pause(1000 * TAIL_S);
+    const flushed = new Promise((resolve) => {
+      this.#onFlushed = () => resolve(undefined);
+    });
+    this.node.port.postMessage("flush");
+    await Promise.race([flushed, pause(FLUSH_MS)]); // a context that was closed under us never answers
+    const take = { samples: concatenate(this.#blocks, this.#samples), sampleRate: this.context.sampleRate };
+    this.#isRecording = false;
+    this.#trim();
+    return take;
+  }
+
+  /** Close the microphone and all else. */
+  dispose() {
+    this.onLevel = () => {};
+    this.onLost = () => {};
+    this.node.port.onmessage = null;
+    closeAll(this.#opened);
+  }
+
+  #firstSound() {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new MicrophoneError("mute")), FIRST_SOUND_MS);
+      this.node.port.onmessage = ({ data }) => {
+        clearTimeout(timer);
+        this.#take(data);
+        resolve(undefined);
+      };
+    });
+  }
+
+  /** @param {Float32Array | null} block null when all that was asked for has come */
+  #take(block) {
+    if (block === null) {
+      this.#onFlushed();
+      return;
+    }
+    this.#blocks.push(block);
+    this.#samples += block.length;
+    if (!this.#isRecording) this.#trim();
+    this.onLevel(levelOf(block));
+  }
+
+  /** Drop what is older than the pre-roll. */
+  #trim() {
+    const kept = PRE_ROLL_S * this.context.sampleRate;
+    while (this.#blocks.length > 0 && this.#samples - this.#blocks[0].length >= kept) {
+      this.#samples -= this.#blocks[0].length;
+      this.#blocks.shift();
+    }
+  }
+
+  #lose() {
+    const { onLost } = this;
+    this.dispose();
+    onLost();
+  }
+}
+
+async function openStream() {
+  if (navigator.mediaDevices === undefined) throw new MicrophoneError(isSecureContext ? "unsupported" : "insecure");
+  try {
+    return await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+  } catch (error) {
+    throw new MicrophoneError(reasonFor(error), error);
+  }
+}
+
+/** @param {MediaStream} stream */
+function openContext(stream) {
+  /** @param {AudioContextOptions} options */
+  const attempt = (options) => {
+    const context = new AudioContext(options);
+    try {
+      return { context, source: context.createMediaStreamSource(stream) };
+    } catch (error) {
+      void context.close();
+      throw error;
+    }
+  };
+  try {
+    return attempt({ sampleRate: WANTED_SAMPLE_RATE });
+  } catch {
+    return attempt({}); // older Firefoxes take a microphone at its own rate only; the server resamples
+  }
+}
+
+/** @param {unknown} error what getUserMedia threw @returns {MicrophoneReason} */
+function reasonFor(error) {
+  switch (error instanceof DOMException ? error.name : "") {
+    case "NotAllowedError":
+    case "SecurityError":
+      return "denied";
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return "missing";
+    case "NotReadableError":
+    case "AbortError":
+      return "busy";
+    default:
+      return "failed";
+  }
+}
+
+/** @param {Float32Array} block @returns {number} its loudness, 0 to 1 */
+function levelOf(block) {
+  const power = block.reduce((sum, sample) => sum + sample * sample, 0) / block.length;
+  const decibels = 10 * Math.log10(power + Number.MIN_VALUE);
+  return Math.max(0, Math.min(1, 1 - decibels / QUIETEST_DB));
+}
+
+/** @param {Float32Array[]} blocks @param {number} length of all of them */
+function concatenate(blocks, length) {
+  const samples = new Float32Array(length);
+  let offset = 0;
+  for (const block of blocks) {
+    samples.set(block, offset);
+    offset += block.length;
+  }
+  return samples;
+}
+
+/** @param {(() => void)[]} opened emptied; last opened is first closed */
+function closeAll(opened) {
+  while (opened.length > 0) opened.pop()?.();
+}
+
+/** @param {number} milliseconds */
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

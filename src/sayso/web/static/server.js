@@ -1,0 +1,40 @@
+/**
+ * Asking the server what a recording says.
+ */
+
+import { text } from "./text.js";
+
+const PATIENCE_MS = 15000;
+
+/** @typedef {{ word: string, confidence: number }} Alternative */
+/** @typedef {{ word: string, confidence: number, accepted: boolean, alternatives: Alternative[] }} Recognition */
+
+/** What to tell the user when there is no answer. */
+export class ServerError extends Error {}
+
+/**
+ * Send a recording.
+ *
+ * @param {string} endpoint
+ * @param {Blob} recording
+ * @param {AbortSignal} signal gives up; the promise is then rejected with its reason
+ * @returns {Promise<Recognition>}
+ * @throws {ServerError}
+ */
+export async function recognize(endpoint, recording, signal) {
+  const late = AbortSignal.timeout(PATIENCE_MS);
+  let response;
+  let answer;
+  try {
+    response = await fetch(endpoint, { method: "POST", body: recording, signal: AbortSignal.any([signal, late]) });
+    answer = await response.json().catch((error) => {
+      if (error instanceof SyntaxError) return null; // not JSON: a proxy's error page, perhaps
+      throw error;
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new ServerError(late.aborted ? text.server.slow : text.server.unreachable, { cause: error });
+  }
+  if (response.ok && answer !== null) return answer;
+  throw new ServerError(answer?.error?.message ?? text.server.unclear(response.status));
+}
