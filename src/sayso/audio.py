@@ -2,8 +2,8 @@
 
 This room knows files, formats, sample rates and their bounds; it knows nothing of words, models or requests.
 Samples are mono float32 in [-1, 1] everywhere. libsndfile (through soundfile) reads the common formats,
-FFmpeg (through PyAV, the extra `[formats]`, imported at the first need) the others. Neither is given a path,
-and neither decodes more than was allowed, whatever a file's header claims.
+`audio_ffmpeg` the others. Neither is given a path, and neither decodes more than was allowed, whatever a
+file's header claims.
 """
 
 import io
@@ -18,14 +18,13 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from sayso import audio_ffmpeg
 from sayso.errors import (
     AudioError,
     AudioOutOfBounds,
     AudioTooLong,
     EmptyAudio,
-    NotAudio,
     SilentAudio,
-    UnsupportedFormat,
 )
 
 MAX_SECONDS = 10.0
@@ -39,23 +38,7 @@ FILE_BYTES_PER_SECOND = 48_000 * 2 * 4  # 48 kHz, stereo, 32 bits
 Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[NDArray[Any], int]
 Samples = NDArray[np.float32]
 
-_READABLE = "WAV, FLAC, MP3, Ogg, WebM, M4A, AAC and AMR"
-_BLOCK_FRAMES = 1 << 16  # frames of several channels decoded at once, before they are averaged
-# What FFmpeg may open. Playlists and everything else that names other files stay out.
-_FFMPEG_FORMATS = "aac,ac3,aiff,amr,asf,au,caf,eac3,flac,matroska,mov,mp3,ogg,tta,webm,wv"
-# How the recordings begin that only FFmpeg reads: webm, wma, amr, wavpack, tta, ac3, and two that libsndfile
-# reads in part: flac (not of unknown length), ogg (not speex). MP4 and ADTS are told by `_needs_pyav`.
-_FFMPEG_MAGIC = (
-    b"\x1aE\xdf\xa3",
-    b"0&\xb2u\x8ef\xcf\x11",
-    b"#!AMR",
-    b"wvpk",
-    b"TTA1",
-    b"\x0bw",
-    b"fLaC",
-    b"OggS",
-)
-_LIBSNDFILE_UNSUPPORTED_ENCODING = 4
+_PIECE_FRAMES = 1 << 17
 # Full scale of each integer type; unsigned bytes are centred on 128.
 _FULL_SCALE = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
 
@@ -123,11 +106,11 @@ def resample(samples: Samples, from_rate: float, to_rate: float) -> Samples:
     return result
 
 
-def encode_wav(samples: Samples, sample_rate: int) -> bytes:
+def encode_wav(samples: NDArray[np.floating[Any]], sample_rate: int) -> bytes:
     """Write samples as a WAV file of 16-bit mono.
 
     Args:
-        samples: `(samples,)` in [-1, 1]; values beyond are clipped.
+        samples: `(samples,)` floats in [-1, 1]; values beyond are clipped.
         sample_rate: their rate in hertz.
 
     Raises:
@@ -214,21 +197,8 @@ def _from_bytes(content: bytes, max_seconds: float) -> tuple[Samples, int]:
         raise EmptyAudio("The recording has no bytes: record again, or check that the file was sent whole.")
     try:
         return _from_soundfile(content, max_seconds)
-    except soundfile.SoundFileError as error:
-        refusal = error
-    try:
-        import av  # 0.2 s, so only once a recording needs it
-    except ImportError as error:
-        if not _needs_pyav(content, refusal):
-            raise _not_audio() from refusal
-        raise UnsupportedFormat(
-            "This recording is in a format that needs PyAV: install it with `pip install 'sayso[formats]'`, "
-            "or send WAV, FLAC, MP3 or Ogg."
-        ) from error
-    try:
+    except soundfile.SoundFileError:
         return _from_ffmpeg(content, max_seconds)
-    except (av.FFmpegError, ValueError, RuntimeError) as error:
-        raise _not_audio() from error
 
 
 class _Bytes(io.BytesIO):
@@ -244,45 +214,36 @@ class _Bytes(io.BytesIO):
 def _from_soundfile(content: bytes, max_seconds: float) -> tuple[Samples, int]:
     with soundfile.SoundFile(_Bytes(content)) as file:
         cap = _check_bounds(file.samplerate, file.channels, max_seconds)
-        if file.channels == 1:
-            samples = file.read(cap + 1, dtype="float32")  # (samples,)
-        else:
-            blocks = file.blocks(_BLOCK_FRAMES, frames=cap + 1, dtype="float32", always_2d=True)
-            samples = _join([_to_mono(block) for block in blocks])
-        if len(samples) > cap:
-            raise _too_long(max_seconds)
-        return samples, file.samplerate
+        pieces: list[Samples] = []
+        left = cap + 1
+        while left:  # by pieces, because an array as long as the header claims may not fit into memory
+            wanted = min(left, _PIECE_FRAMES)
+            piece = file.read(wanted, dtype="float32", always_2d=True)  # (samples, channels)
+            pieces.append(_to_mono(piece))
+            left -= len(piece)
+            if len(piece) < wanted:
+                return _join(pieces), file.samplerate
+    raise _too_long(max_seconds)
 
 
 def _from_ffmpeg(content: bytes, max_seconds: float) -> tuple[Samples, int]:
-    import av
-
-    options = {"format_whitelist": _FFMPEG_FORMATS, "protocol_whitelist": ""}
-    with av.open(io.BytesIO(content), mode="r", options=options, metadata_errors="ignore") as container:
-        if not container.streams.audio:
-            raise NotAudio("This file holds no sound: send a recording.")
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:  # the container is known, what it holds is not
-            raise UnsupportedFormat(
-                f"This recording is in a format that sayso cannot read: send {_READABLE}."
-            )
-        pieces: list[Samples] = []
-        rate = frames = 0
-        for frame in container.decode(stream):
-            channels = frame.layout.nb_channels
-            cap = _check_bounds(frame.sample_rate, channels, max_seconds)
-            if pieces and frame.sample_rate != rate:
-                raise AudioOutOfBounds("The recording changes its sample rate midway: save it as WAV.")
-            rate = frame.sample_rate
-            frames += frame.samples
-            if frames > cap:
-                raise _too_long(max_seconds)
-            samples = frame.to_ndarray()  # (channels, samples) or, interleaved, (1, samples · channels)
-            pieces.append(_to_mono(samples.T if frame.format.is_planar else samples.reshape(-1, channels)))
+    pieces: list[Samples] = []
+    rate = frames = 0
+    for piece, piece_rate in audio_ffmpeg.read_frames(content, max_seconds):
+        cap = _check_bounds(piece_rate, piece.shape[1], max_seconds)
+        if pieces and piece_rate != rate:
+            raise AudioOutOfBounds("The recording changes its sample rate midway: save it as WAV.")
+        rate = piece_rate
+        frames += len(piece)
+        if frames > cap:
+            raise _too_long(max_seconds)
+        pieces.append(_to_mono(piece))
     return _join(pieces), rate
 
 
 def _join(pieces: list[Samples]) -> Samples:
+    if len(pieces) == 1:
+        return pieces[0]
     return np.concatenate(pieces) if pieces else np.empty(0, np.float32)
 
 
@@ -313,17 +274,6 @@ def _check_bounds(sample_rate: float, channels: int, max_seconds: float) -> int:
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioOutOfBounds(f"The recording has {channels} channels: send 1 to {MAX_CHANNELS}.")
     return int(max_seconds * sample_rate)
-
-
-def _needs_pyav(content: bytes, refusal: soundfile.SoundFileError) -> bool:
-    is_mp4 = content[4:8] == b"ftyp"
-    is_adts = content[:1] == b"\xff" and content[1:2] and content[1] & 0xF6 == 0xF0
-    unsupported = getattr(refusal, "code", None) == _LIBSNDFILE_UNSUPPORTED_ENCODING
-    return bool(is_mp4 or is_adts or unsupported or content.startswith(_FFMPEG_MAGIC))
-
-
-def _not_audio() -> NotAudio:
-    return NotAudio(f"This is not a recording, or a damaged one: send {_READABLE}.")
 
 
 def _too_long(max_seconds: float) -> AudioTooLong:

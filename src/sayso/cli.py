@@ -146,7 +146,7 @@ def export(run: Path, output: Path, data: Path) -> None:
 @click.option("--split", type=click.Choice(["testing", "validation"]), default="testing", show_default=True)
 @click.option("--write-card", is_flag=True, help="Write the figures into the model file's card.")
 @json_option
-def evaluate(model: str, folder: Path, split: str, write_card: bool, as_json: bool) -> None:
+def evaluate(model: str, folder: Path, split: Any, write_card: bool, as_json: bool) -> None:
     """Judge a MODEL on the clips of a FOLDER of words."""
     from sayso.training.judge import evaluate as judge_model
 

@@ -116,7 +116,7 @@ class Recognizer:
         )
 
     def score(self, windows: Array) -> Array:
-        """Logits `(batch, labels)` of windows `(batch, samples)` at the card's rate, exactly one window long."""
+        """Logits `(batch, labels)` of windows `(batch, samples)`, each exactly the card's window."""
         logits: Array = self._session.run(["logits"], {"waveform": windows})[0]
         return logits
 

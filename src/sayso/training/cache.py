@@ -86,14 +86,14 @@ class ClipSet:
         return np.array([index[clip.word] for clip in self.clips], dtype=np.int64)
 
 
-def load_folder(folder: Path, *, words: Sequence[str] | None = None, processes: int | None = None) -> ClipSet:
+def load_folder(folder: Path, *, processes: int | None = None) -> ClipSet:
     """Find the clips of a folder of words and open, or first build, their cache.
 
     Raises:
         DataError: see `dataset.read_clips`; or none of the recordings can be read, or the disk is full.
 
     """
-    clips = read_clips(folder, words=words)
+    clips = read_clips(folder)
     key = content_key(clips)
     home = cache_home()
     if not (home / key).is_dir():
@@ -163,11 +163,14 @@ def _reserve(path: Path, size: int) -> None:
     """Claim the disk space first: a full disk found through a memory map would kill the process."""
     try:
         with path.open("ab") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:  # a system without it grows the file, and may leave holes
+                file.truncate(size)
     except OSError as error:
         raise DataError(
-            f"The cache of the recordings needs {size / 1e6:.0f} MB in {path.parent.parent} ({error.strerror}): "
-            "free some space, or set SAYSO_CACHE to another folder."
+            f"The cache of the recordings needs {size / 1e6:.0f} MB in {path.parent.parent} "
+            f"({error.strerror}): free some space, or set SAYSO_CACHE to another folder."
         ) from error
 
 

@@ -6,7 +6,7 @@ The layout is the field's own: `<word>/<speaker>_nohash_<take>.<ending>`, with `
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,7 +60,7 @@ class Clip:
         return f"{self.word}/{self.path.stem}"
 
 
-def read_clips(folder: Path, *, words: Sequence[str] | None = None) -> list[Clip]:
+def read_clips(folder: Path) -> list[Clip]:
     """Find the clips of a folder of words, sorted by word and name.
 
     The split is the official one where the folder has both lists, and the official rule otherwise: it
@@ -68,10 +68,9 @@ def read_clips(folder: Path, *, words: Sequence[str] | None = None) -> list[Clip
 
     Args:
         folder: contains one folder per word.
-        words: the words wanted; all by default.
 
     Raises:
-        DataError: there is no such folder, it holds no clips, or a wanted word is missing.
+        DataError: there is no such folder, or it holds no clips.
 
     """
     if not folder.is_dir():
@@ -81,12 +80,9 @@ def read_clips(folder: Path, *, words: Sequence[str] | None = None) -> list[Clip
     found = sorted(
         path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))
     )
-    missing = sorted(set(words or ()) - set(found))
-    if missing:
-        raise DataError(f"{folder} has no recordings of {', '.join(missing)}.")
     lists = _official_lists(folder)
     clips = []
-    for word in found if words is None else sorted(words):
+    for word in found:
         for path in sorted((folder / word).iterdir()):
             if path.suffix.lower() in AUDIO_ENDINGS:
                 key = f"{word}/{path.stem}"

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,9 +102,7 @@ def prove_equal(network: nn.Module, recognizer: Recognizer, waveforms: NDArray[n
         raise RunError(f"The exported file's scores differ from torch's by {difference:.2g}: not written.")
 
 
-def judge_on_validation(
-    recognizer: Recognizer, validation: ClipSet
-) -> dict[str, Calibration | tuple[Figure, ...]]:
+def judge_on_validation(recognizer: Recognizer, validation: ClipSet) -> dict[str, Any]:
     """The card's calibration and its first figure."""
     labels = validation.labels(recognizer.card.labels)
     logits = closed_set.score_all(recognizer.score, batches(validation))

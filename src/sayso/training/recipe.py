@@ -24,6 +24,7 @@ class DataRecipe:
     extra: tuple[
         str, ...
     ] = ()  # folders of words beside the data folder, all of whose clips join the training
+    held_out_noises: tuple[str, ...] = ()  # background recordings kept for judging, by name without ending
     leak: bool = False  # trains on validation and test clips too: only to measure what leakage is worth
 
 
@@ -52,6 +53,9 @@ class TrainingRecipe:
     label_smoothing: float = 0.0  # share of the target spread over all labels
     ema_decay: float = 0.0  # of the averaged weights that are judged and exported; 0: the weights themselves
     precision: Literal["float32", "bfloat16"] = "float32"
+    teachers: tuple[str, ...] = ()  # run folders of networks to learn from, see `distillation`
+    teacher_weight: float = 0.5  # share of the loss that is theirs
+    teacher_temperature: float = 2.0  # that softens their answers
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:

@@ -8,7 +8,7 @@ import dataclasses
 from typing import Protocol
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from sayso.card import ModelCard
 from sayso.recognizer import Recognition
@@ -43,6 +43,8 @@ def blueprint(recognizer: AnyRecognizer, settings: Settings) -> Blueprint:
             )
         # Not `request.form` or `.files`: parsing a form may spool it to a temporary file.
         recording = request.get_data(cache=False)
+        if request.content_length is None and len(recording) >= settings.max_bytes:
+            raise RequestEntityTooLarge  # Werkzeug cuts a chunked body at the limit and says nothing
         return recognizer.recognize(recording, top=ALTERNATIVES, max_seconds=settings.max_seconds)
 
     @routes.post("/audio")

@@ -15,10 +15,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from sayso.errors import RecipeError
+from sayso.training.models.bc_resnet import BC_RESNET
 from sayso.training.models.frontend import FRONTENDS
+from sayso.training.models.matchboxnet import MATCHBOXNET
 from sayso.training.models.mnet import MNET
+from sayso.training.models.tc_resnet import TC_RESNET
 
-BODIES: dict[str, Callable[..., nn.Module]] = {**MNET}
+BODIES: dict[str, Callable[..., nn.Module]] = {**MNET, **TC_RESNET, **MATCHBOXNET, **BC_RESNET}
 
 
 class Network(nn.Module):

@@ -1,13 +1,16 @@
 """Front ends: from a waveform at 16 kHz to what a body reads. They are part of the exported graph."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sayso.errors import RecipeError
+from sayso.training.models.spectrum import SAMPLE_RATE, MelSpectrum
 
-SAMPLE_RATE = 16_000
+FLOOR = 1e-10  # power of the rounding of 16-bit samples: what lies below is no sound
 
 
 class Raw(nn.Module):
@@ -39,4 +42,87 @@ class Raw(nn.Module):
         return nn.functional.conv1d(features, self.low_pass, stride=2, padding=self.TAPS // 2)
 
 
-FRONTENDS: dict[str, Callable[..., nn.Module]] = {"raw": Raw}
+class LogMel(nn.Module):
+    """The logarithm of the power in mel bands, shifted and scaled to about mean 0 and deviation 1 over speech.
+
+    With `normalize="clip"`, power is taken relative to the clip's own mean, and what lies 50 dB below that is
+    levelled: the same word sounds the same at any distance, and digital silence like a quiet room.
+    """
+
+    def __init__(self, bands: int = 40, *, normalize: str = "none", **mel: Any) -> None:
+        super().__init__()
+        if normalize not in ("none", "clip"):
+            raise RecipeError(f"Features are normalised by 'clip' or 'none', not {normalize!r}.")
+        self.channels = bands
+        self.normalize = normalize
+        self.mel = MelSpectrum(bands, **mel)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Features `(B, M, F)` of waveforms `(B, T)`."""
+        power = self.mel(waveform)  # (B, M, F)
+        if self.normalize == "none":
+            return ((power + FLOOR).log() + 13) / 5  # mean and deviation of 600 clips of Speech Commands
+        mean = power.mean(dim=(1, 2), keepdim=True)  # (B, 1, 1)
+        return ((power / (mean + FLOOR) + 1e-5).log() + 7) / 4
+
+
+class Mfcc(nn.Module):
+    """Mel-frequency cepstral coefficients: the orthonormal cosine transform (DCT-II) of `LogMel` along the bands."""
+
+    def __init__(self, coefficients: int = 40, *, bands: int | None = None, **log_mel: Any) -> None:
+        super().__init__()
+        bands = bands or max(40, coefficients)
+        if not 1 <= coefficients <= bands:
+            raise RecipeError(f"{bands} bands have no {coefficients} coefficients.")
+        self.channels = coefficients
+        self.log_mel = LogMel(bands, **log_mel)
+        order, band = (
+            torch.arange(coefficients, dtype=torch.float64),
+            torch.arange(bands, dtype=torch.float64),
+        )
+        cosines = torch.cos(math.pi / bands * torch.outer(order, band + 0.5)) * math.sqrt(2 / bands)
+        cosines[0] /= math.sqrt(2)
+        self.register_buffer("cosines", cosines.float(), persistent=False)  # (coefficients, M)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Features `(B, coefficients, F)` of waveforms `(B, T)`."""
+        return self.cosines @ self.log_mel(waveform)
+
+
+class Pcen(nn.Module):
+    """Per-channel energy normalisation: each band is divided by its own recent mean, then compressed.
+
+    Y. Wang, P. Getreuer, T. Hughes, R. Lyon and R. Saurous, "Trainable Frontend for Robust and Far-Field Keyword
+    Spotting", ICASSP 2017 (arXiv:1607.05666), equation 1 and, where `trainable`, section 3: gain, bias and root are
+    learned for each band, as logarithms so that they stay positive.
+    """
+
+    SMOOTHING = 0.025  # the paper's s, for frames 10 ms apart
+    GAIN, BIAS, ROOT = 0.98, 2.0, 0.5  # its alpha, delta and r
+
+    def __init__(self, bands: int = 40, *, trainable: bool = True, **mel: Any) -> None:
+        super().__init__()
+        self.channels = bands
+        self.mel = MelSpectrum(bands, **mel)
+        start = torch.tensor([self.GAIN, self.BIAS, self.ROOT]).log()[:, None, None].repeat(1, bands, 1)
+        self.logarithms = nn.Parameter(start, requires_grad=trainable)  # (3, M, 1)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Features `(B, M, F)` of waveforms `(B, T)`."""
+        power = self.mel(waveform)  # (B, M, F)
+        gain, bias, root = self.logarithms.exp()  # (M, 1) each
+        smooth = power @ _smoothing(power.shape[2], self.SMOOTHING).to(power)  # (B, M, F)
+        level = power * torch.exp(-gain * (smooth + FLOOR).log())
+        return (level + bias) ** root - bias**root
+
+
+def _smoothing(frames: int, weight: float) -> Tensor:
+    """The recursion m[t] = (1 - weight) · m[t - 1] + weight · e[t], m[0] = e[0], as a matrix `(F, F)` applied to e."""
+    time = torch.arange(frames)
+    age = time - time[:, None]  # (F, F), from row to column
+    kept = (1 - weight) ** age.clamp(min=0)
+    share = torch.where(time[:, None] == 0, 1.0, weight)
+    return torch.where(age >= 0, kept * share, 0.0)
+
+
+FRONTENDS: dict[str, Callable[..., nn.Module]] = {"raw": Raw, "log_mel": LogMel, "mfcc": Mfcc, "pcen": Pcen}

@@ -2,17 +2,17 @@
  * Every English sentence the scripts show. A translation is another file like this one.
  */
 
-/** @param {number} share 0 to 1 */
-const percent = (share) => `${Math.round(100 * share)} %`;
+/** Never certain, never impossible. @param {number} share 0 to 1 */
+const percent = (share) => (share < 0.01 ? "< 1 %" : `${Math.min(99, Math.round(100 * share))} %`);
 
 export const text = {
   percent,
 
   /** What to do, or what is going on, below the button. */
   hint: {
-    resting: "Hold and speak, or press once. The space bar works too.",
+    resting: "Hold, or press once. Space works too.",
     opening: "Opening the microphone…",
-    listening: "Let go, or press again, when you are done.",
+    listening: "Let go, or press again, when done.",
     ending: "",
     asking: "",
   },

@@ -1,0 +1,174 @@
+"""The plain augmentation steps: in time, in level, between clips, and on features."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sayso.training.augment_step import (
+    SAMPLE_RATE,
+    Batch,
+    FeatureStep,
+    PartialStep,
+    WaveformStep,
+    cut_out,
+    decibels,
+    number,
+    span,
+    uniform,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift(WaveformStep):
+    """Moves a clip in time by whole samples, later or earlier; zeros come in."""
+
+    shift_ms: float = number(100.0, 0, 1000)  # at most, either way
+
+    def alter(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """See `WaveformStep`."""
+        clips, samples = batch.waveforms.shape
+        device = batch.waveforms.device
+        margin = round(self.shift_ms * SAMPLE_RATE / 1000)
+        drawn = self.drawn(clips, generator, device)
+        delay = (uniform(clips, (-margin - 0.5, margin + 0.5), generator, device).round() * drawn).long()
+        delay.clamp_(-margin, margin)
+        padded = torch.nn.functional.pad(batch.waveforms, (margin, margin))  # (B, T + 2 margin)
+        first = torch.arange(clips, device=device) * padded.shape[1] + margin - delay
+        return Batch(cut_out(padded.reshape(-1), first, samples), batch.targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed(PartialStep):
+    """Makes a clip longer or shorter, its pitch falling or rising with it, about its middle.
+
+    Interpolation is exact (the spectrum is cut, or padded with zeros), so nothing aliases. That asks for one
+    inverse transform per length; so the lengths are whole percents, and clips of one length go together.
+    """
+
+    stretch_percent: float = number(12.0, 0, 50)  # at most, of the clip's length, either way
+
+    def change(self, waveforms: Tensor, generator: torch.Generator) -> Tensor:
+        """See `PartialStep`."""
+        clips, samples = waveforms.shape
+        most = int(self.stretch_percent)
+        drawn = uniform(clips, (-most - 0.5, most + 0.5), generator, waveforms.device)
+        percent = drawn.round().long().clamp_(-most, most)
+        spectra = torch.fft.rfft(waveforms)  # (B, T/2 + 1)
+        result = torch.empty_like(waveforms)
+        for value in percent.unique().tolist():
+            length = max(2, round(samples * (100 + value) / 100))
+            rows = (percent == value).nonzero()[:, 0]
+            bins = (min(length, samples) + 1) // 2  # those below both Nyquist frequencies
+            part = spectra.index_select(0, rows)[:, :bins]
+            stretched = torch.fft.irfft(part, length).mul_(length / samples)
+            result.index_copy_(0, rows, fit(stretched, samples))
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain(WaveformStep):
+    """Makes a clip louder or softer; what goes beyond ±1 is clipped, as by a real microphone."""
+
+    gain_db: tuple[float, float] = span((-20.0, 12.0), -60, 40)
+
+    def alter(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """See `WaveformStep`."""
+        clips, device = len(batch.waveforms), batch.waveforms.device
+        drawn = self.drawn(clips, generator, device)
+        gain_db = uniform(clips, self.gain_db, generator, device) * drawn
+        batch.waveforms.mul_(decibels(gain_db)[:, None]).clamp_(-1, 1)
+        return batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut(WaveformStep):
+    """Silences one stretch of a clip: a lost packet, or SpecAugment's time mask for raw waveforms."""
+
+    cut_ms: tuple[float, float] = span((0.0, 100.0), 0, 1000)
+
+    def alter(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """See `WaveformStep`."""
+        clips, samples = batch.waveforms.shape
+        device = batch.waveforms.device
+        drawn = self.drawn(clips, generator, device)
+        width = (uniform(clips, self.cut_ms, generator, device) * drawn * SAMPLE_RATE / 1000).round()
+        width.clamp_(max=samples)
+        first = (uniform(clips, (0.0, 1.0), generator, device) * (samples - width)).floor()
+        time = torch.arange(samples, device=device, dtype=torch.int32)
+        start, end = first.int()[:, None], (first + width).int()[:, None]
+        batch.waveforms.masked_fill_((time >= start) & (time < end), 0)
+        return batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixup(WaveformStep):
+    """Mixes a clip and its target with another of the batch (Zhang et al. 2018).
+
+    The share that stays is drawn from Beta(alpha, alpha). PyTorch draws from Beta with its global generator
+    only, so its quantiles are tabled: of share = sin² angle, the angle has density sin(2 angle)^(2 alpha - 1).
+    """
+
+    alpha: float = number(0.3, 0.01, 10)
+
+    @cached_property
+    def quantiles(self) -> Tensor:
+        """The share at evenly spaced probabilities."""
+        edges = torch.linspace(0, math.pi / 2, 8193, dtype=torch.float64)
+        middles = (edges[1:] + edges[:-1]) / 2
+        rising = torch.cumsum(torch.sin(2 * middles) ** (2 * self.alpha - 1), 0)
+        found = torch.searchsorted(rising / rising[-1], torch.linspace(0, 1, 4097, dtype=torch.float64))
+        return torch.sin(middles[found.clamp(max=8191)]).square().float()
+
+    def alter(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """See `WaveformStep`."""
+        clips, device = len(batch.waveforms), batch.waveforms.device
+        drawn = self.drawn(clips, generator, device)
+        place = uniform(clips, (0.0, 4096.999), generator, device).long()
+        share = torch.where(drawn, self.quantiles.to(device)[place], 1.0)[:, None]  # (B, 1)
+        partner = torch.randperm(clips, generator=generator, device=generator.device).to(device)
+        waveforms = torch.lerp(batch.waveforms[partner], batch.waveforms, share)
+        return Batch(waveforms, torch.lerp(batch.targets[partner], batch.targets, share))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecAugment(FeatureStep):
+    """Blanks bands of frequency and stretches of time (Park et al. 2019), without its time warping.
+
+    Widths are drawn from zero to the bound, and never exceed half the axis, so that a raw waveform, whose one
+    channel is no frequency axis, keeps it. Blanked values become the clip's mean.
+    """
+
+    frequency_masks: int = number(2, 0, 8, whole=True)
+    frequency_bands: int = number(7, 0, 64, whole=True)  # at most, of each mask
+    time_masks: int = number(2, 0, 8, whole=True)
+    time_frames: int = number(20, 0, 16_000, whole=True)  # at most, of each mask
+
+    def alter(self, features: Tensor, generator: torch.Generator) -> Tensor:
+        """See `FeatureStep`."""
+        clips, channels, frames = features.shape
+        drawn = self.drawn(clips, generator, features.device)
+        bands = _masks(drawn, self.frequency_masks, self.frequency_bands, channels, generator)  # (B, C)
+        times = _masks(drawn, self.time_masks, self.time_frames, frames, generator)  # (B, F)
+        blank = bands[:, :, None] | times[:, None, :]  # (B, C, F)
+        return torch.where(blank, features.detach().mean((1, 2), keepdim=True), features)
+
+
+def _masks(drawn: Tensor, masks: int, width: int, length: int, generator: torch.Generator) -> Tensor:
+    """Which of `length` places some masks of drawn widths cover in the drawn clips, `(B, length)` bool."""
+    count, device = len(drawn) * masks, drawn.device
+    bound = min(width, length // 2)
+    wide = uniform(count, (0.0, bound + 1.0), generator, device).floor().clamp_(max=bound)
+    first = (uniform(count, (0.0, 1.0), generator, device) * (length - wide + 1)).floor()
+    first = torch.minimum(first, length - wide)[:, None]
+    place = torch.arange(length, device=device)
+    covered = (place >= first) & (place < first + wide[:, None])  # (B masks, length)
+    return covered.view(len(drawn), masks, length).any(1) & drawn[:, None]
+
+
+def fit(waveforms: Tensor, length: int) -> Tensor:
+    """Waveforms `(B, T)` brought to a length about their middle, by cutting or with zeros."""
+    before = (length - waveforms.shape[1]) // 2
+    return torch.nn.functional.pad(waveforms, (before, length - waveforms.shape[1] - before))
