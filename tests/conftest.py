@@ -43,4 +43,3 @@ def tone_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     path = folder / word / f"{speaker}_nohash_{take}.wav"
                     path.write_bytes(audio.encode_wav(samples.astype(np.float32), 16_000))
     return folder
-

@@ -64,7 +64,9 @@ def test_guests_enter_only_their_own_rooms(path: Path) -> None:
         assert allowed is None or place.startswith(allowed), f"{place} imports {name}"
 
 
-@pytest.mark.parametrize("path", [room for room in ROOMS if room.parent.name != "sayso" or room.stem[0] != "_"])
+@pytest.mark.parametrize(
+    "path", [room for room in ROOMS if room.parent.name != "sayso" or room.stem[0] != "_"]
+)
 def test_imports_point_down(path: Path) -> None:
     own_level, own_room = floor(module_of(path))
     for name in imports(path):

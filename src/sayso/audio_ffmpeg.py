@@ -79,13 +79,14 @@ def read_frames(content: bytes, max_seconds: float) -> Iterator[tuple[NDArray[An
             stream = container.streams.audio[0]
             if stream.codec_context is None:
                 raise UnsupportedFormat(f"sayso cannot read the sound in this file: send {READABLE}.")
-            for frame in container.decode(stream):
-                samples = frame.to_ndarray()  # (channels, samples) or, interleaved, (1, samples · channels)
-                channels = frame.layout.nb_channels
-                yield (
-                    samples.T if frame.format.is_planar else samples.reshape(-1, channels),
-                    frame.sample_rate,
-                )
+            interleave = av.AudioResampler(format="flt")
+            for decoded in container.decode(stream):
+                channels = decoded.layout.nb_channels
+                # PyAV looks for a null behind the last plane; from eight planes on there is none: a crash.
+                crashes = decoded.format.is_planar and channels >= 8
+                for frame in interleave.resample(decoded) if crashes else [decoded]:
+                    samples = frame.to_ndarray()  # (C, T), or interleaved (1, T · C)
+                    yield samples.T if len(samples) > 1 else samples.reshape(-1, channels), frame.sample_rate
     except (av.FFmpegError, ValueError, RuntimeError) as error:
         raise _not_audio() from error
 

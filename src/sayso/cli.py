@@ -160,3 +160,59 @@ def evaluate(model: str, folder: Path, split: Any, write_card: bool, as_json: bo
             f"({figure['low']:.2%} to {figure['high']:.2%}, {figure['clips']:,} clips, {split})"
         )
     click.echo(f"{report['milliseconds']:.2f} ms a clip, {report['bytes']:,} bytes")
+
+
+@main.group()
+def data() -> None:
+    """Look after recordings."""
+
+
+@data.command()
+@click.argument("folder", type=FILE, default="data/speech_commands")
+def download(folder: Path) -> None:
+    """Fetch the whole of Speech Commands v0.02 (2.3 GB) into FOLDER; called again, it goes on."""
+    from sayso.training.speech_commands import download as fetch
+
+    click.echo(f"{fetch(folder)} is complete.")
+
+
+@data.command()
+@click.argument("folder", type=FILE, envvar="SAYSO_DATA", default="data/speech_commands")
+@model_option
+@json_option
+def check(folder: Path, model: str | None, as_json: bool) -> None:
+    """Find leaks between splits, and bad recordings, in a FOLDER of words; exit 1 where there are leaks.
+
+    With --model, also recordings that the model is sure hold another of its words.
+    """
+    from sayso.training.cache import load_folder
+    from sayso.training.check import check as find_faults
+
+    recognizer = sayso.load(model) if model else None
+    score = recognizer.probabilities if recognizer else None
+    report = find_faults(load_folder(folder), score=score, labels=recognizer.card.labels if recognizer else ())
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(report), indent=2))
+    else:
+        for finding in report.findings:
+            click.echo(f"{finding.kind}: {finding.sentence}")
+        click.echo(f"{report.clips:,} clips, {len(report.findings):,} findings, {len(report.leaks):,} of them leaks")
+    sys.exit(1 if report.leaks else 0)
+
+
+@data.command()
+@click.argument("folder", type=FILE, envvar="SAYSO_DATA", default="data/speech_commands")
+@json_option
+def summary(folder: Path, as_json: bool) -> None:
+    """Count the clips and speakers of each word and split of a FOLDER of words."""
+    from sayso.training.cache import load_folder
+    from sayso.training.check import summarise
+
+    found = summarise(load_folder(folder))
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(found), indent=2))
+        return
+    click.echo(f"{'word':16}{'training':>10}{'validation':>12}{'testing':>10}{'speakers':>10}")
+    for word in found.words:
+        counts = [word.clips[split] for split in ("training", "validation", "testing")]
+        click.echo(f"{word.word:16}{counts[0]:>10,}{counts[1]:>12,}{counts[2]:>10,}{word.speakers:>10,}")

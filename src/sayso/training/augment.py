@@ -18,7 +18,9 @@ from torch import Tensor
 
 from sayso.errors import RecipeError
 from sayso.training.augment_step import SAMPLE_RATE, Batch, FeatureStep, Step, WaveformStep
+from sayso.training.channels import BandLimit, Quantize
 from sayso.training.noise import Noise, read_noises
+from sayso.training.rooms import Reverb
 from sayso.training.transforms import Cut, Gain, Mixup, Shift, SpecAugment, Speed
 
 __all__ = ["SAMPLE_RATE", "STEPS", "Augmentation", "Batch", "build", "read_noises"]
@@ -28,6 +30,9 @@ STEPS: dict[str, type[Step]] = {
     "speed": Speed,
     "gain": Gain,
     "noise": Noise,
+    "reverb": Reverb,
+    "band_limit": BandLimit,
+    "quantize": Quantize,
     "cut": Cut,
     "mixup": Mixup,
     "spec_augment": SpecAugment,

@@ -4,6 +4,7 @@ The steps are in `transforms`, `noise`, `rooms` and `channels`; `augment` makes 
 """
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -172,9 +173,22 @@ def cut_out(samples: Tensor, first: Tensor, length: int) -> Tensor:
 
 def decibels(value: Tensor) -> Tensor:
     """The factor of the amplitude that a gain in decibels is."""
-    return torch.pow(10.0, value / 20)
+    return torch.exp(value * (math.log(10) / 20))
 
 
 def level(waveforms: Tensor) -> Tensor:
     """Root mean square `(B, 1)` of each waveform `(B, T)`, over its whole length."""
     return torch.linalg.vector_norm(waveforms, dim=1, keepdim=True) / waveforms.shape[1] ** 0.5
+
+
+def fast_length(least: int) -> int:
+    """The smallest even length of a fast Fourier transform from `least` on: a product of 2, 3, 5 and 7."""
+    length = least + least % 2
+    while True:
+        rest = length
+        for factor in (2, 3, 5, 7):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 2

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,6 +138,7 @@ class Noise(WaveformStep):
         return parts
 
 
+@cache  # all chains share it
 def coloured(exponent: float) -> Tensor:
     """Half a minute of noise, always the same, whose power is proportional to a power of the frequency.
 
@@ -174,9 +176,10 @@ def babble(waveforms: Tensor, levels: Tensor, rows: Tensor, generator: torch.Gen
     layers = rows.repeat(2)  # (2S,)
     order = uniform(len(layers) * clips, (0.0, 1.0), generator, device).view(-1, clips)
     order.scatter_(1, layers[:, None], -1.0)  # itself comes last
-    chosen = torch.zeros_like(order).scatter_(1, order.topk(min(_VOICES, clips - 1)).indices, 1.0)
     audible = torch.where(levels > SILENCE_RMS, 1 / levels.clamp(min=SILENCE_RMS), 0.0)  # (B, 1)
-    mixed = (chosen * audible.T) @ waveforms  # (2S, T)
+    mixed = waveforms.new_zeros(len(layers), samples)  # (2S, T)
+    for voice in order.topk(min(_VOICES, clips - 1)).indices.unbind(1):  # (2S,)
+        mixed.addcmul_(waveforms.index_select(0, voice), audible[voice])
     turn = (uniform(len(layers), (0.0, 1.0), generator, device) * samples).long().clamp_(max=samples - 1)
     first = torch.arange(len(layers), device=device) * 2 * samples + turn
     return cut_out(mixed.repeat(1, 2).view(-1), first, samples).view(2, len(rows), samples).sum(0)

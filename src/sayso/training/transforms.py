@@ -13,8 +13,10 @@ from sayso.training.augment_step import (
     FeatureStep,
     PartialStep,
     WaveformStep,
+    choose,
     cut_out,
     decibels,
+    fast_length,
     number,
     span,
     uniform,
@@ -45,22 +47,29 @@ class Speed(PartialStep):
     """Makes a clip longer or shorter, its pitch falling or rising with it, about its middle.
 
     Interpolation is exact (the spectrum is cut, or padded with zeros), so nothing aliases. That asks for one
-    inverse transform per length; so the lengths are whole percents, and clips of one length go together.
+    inverse transform per new length; so lengths are drawn from a list, about a percent apart, and clips of
+    one length go together.
     """
 
     stretch_percent: float = number(12.0, 0, 50)  # at most, of the clip's length, either way
 
+    def lengths(self, samples: int) -> Tensor:
+        """The lengths, in samples, that a clip may get."""
+        most = samples * self.stretch_percent / 100
+        tried = {fast_length(round(samples + most * step / 12)) for step in range(-12, 13)}
+        return torch.tensor(sorted(length for length in tried if length <= samples + most) or [samples])
+
     def change(self, waveforms: Tensor, generator: torch.Generator) -> Tensor:
         """See `PartialStep`."""
         clips, samples = waveforms.shape
-        most = int(self.stretch_percent)
-        drawn = uniform(clips, (-most - 0.5, most + 0.5), generator, waveforms.device)
-        percent = drawn.round().long().clamp_(-most, most)
+        device = waveforms.device
+        lengths = self.keep(samples, lambda: self.lengths(samples))
+        index = choose([1.0] * len(lengths), clips, generator, device)
         spectra = torch.fft.rfft(waveforms)  # (B, T/2 + 1)
         result = torch.empty_like(waveforms)
-        for value in percent.unique().tolist():
-            length = max(2, round(samples * (100 + value) / 100))
-            rows = (percent == value).nonzero()[:, 0]
+        for drawn in index.unique().tolist():
+            rows = (index == drawn).nonzero()[:, 0]
+            length = int(lengths[drawn])
             bins = (min(length, samples) + 1) // 2  # those below both Nyquist frequencies
             part = spectra.index_select(0, rows)[:, :bins]
             stretched = torch.fft.irfft(part, length).mul_(length / samples)
@@ -84,23 +93,20 @@ class Gain(WaveformStep):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut(WaveformStep):
+class Cut(PartialStep):
     """Silences one stretch of a clip: a lost packet, or SpecAugment's time mask for raw waveforms."""
 
     cut_ms: tuple[float, float] = span((0.0, 100.0), 0, 1000)
 
-    def alter(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """See `WaveformStep`."""
-        clips, samples = batch.waveforms.shape
-        device = batch.waveforms.device
-        drawn = self.drawn(clips, generator, device)
-        width = (uniform(clips, self.cut_ms, generator, device) * drawn * SAMPLE_RATE / 1000).round()
+    def change(self, waveforms: Tensor, generator: torch.Generator) -> Tensor:
+        """See `PartialStep`."""
+        clips, samples = waveforms.shape
+        device = waveforms.device
+        width = (uniform(clips, self.cut_ms, generator, device) * (SAMPLE_RATE / 1000)).round()
         width.clamp_(max=samples)
-        first = (uniform(clips, (0.0, 1.0), generator, device) * (samples - width)).floor()
-        time = torch.arange(samples, device=device, dtype=torch.int32)
-        start, end = first.int()[:, None], (first + width).int()[:, None]
-        batch.waveforms.masked_fill_((time >= start) & (time < end), 0)
-        return batch
+        first = (uniform(clips, (0.0, 1.0), generator, device) * (samples - width)).floor()[:, None]
+        time = torch.arange(samples, device=device)
+        return waveforms.masked_fill_((time >= first) & (time < first + width[:, None]), 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +114,7 @@ class Mixup(WaveformStep):
     """Mixes a clip and its target with another of the batch (Zhang et al. 2018).
 
     The share that stays is drawn from Beta(alpha, alpha). PyTorch draws from Beta with its global generator
-    only, so its quantiles are tabled: of share = sin² angle, the angle has density sin(2 angle)^(2 alpha - 1).
+    only, so its quantiles are tabled: where share = sin² angle, sin(2 angle)^(2 alpha - 1) is the density.
     """
 
     alpha: float = number(0.3, 0.01, 10)

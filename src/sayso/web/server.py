@@ -51,7 +51,7 @@ def _listen(settings: Settings) -> socket.socket:
             f"The host {host!r} is not an address of this machine: choose another `host`."
         ) from error
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno or 0)
         raise SettingsError(
             f"Port {port} of {host} cannot be listened on ({reason}): stop what uses it, or choose another."
         ) from error

@@ -1,6 +1,7 @@
 """One door to every network.
 
-A network is a front end, a body and a linear head, so any body works with any front end:
+A network is a front end, a body and a linear head, so any body works with any front end of its kind (the
+M-networks read waveforms, all others spectra):
 
     front end   waveform (B, T) at 16 kHz  ->  features (B, C, F);  knows `channels`
     body        features (B, C, F)         ->  embedding (B, E);    knows `features`, which is E
@@ -19,9 +20,18 @@ from sayso.training.models.bc_resnet import BC_RESNET
 from sayso.training.models.frontend import FRONTENDS
 from sayso.training.models.matchboxnet import MATCHBOXNET
 from sayso.training.models.mnet import MNET
+from sayso.training.models.recurrent import RECURRENT
+from sayso.training.models.res1d import RES1D
 from sayso.training.models.tc_resnet import TC_RESNET
 
-BODIES: dict[str, Callable[..., nn.Module]] = {**MNET, **TC_RESNET, **MATCHBOXNET, **BC_RESNET}
+BODIES: dict[str, Callable[..., nn.Module]] = {
+    **MNET,
+    **TC_RESNET,
+    **MATCHBOXNET,
+    **BC_RESNET,
+    **RECURRENT,
+    **RES1D,
+}
 
 
 class Network(nn.Module):
@@ -57,13 +67,16 @@ def create(
         options: keywords of the body.
 
     Raises:
-        RecipeError: no such network, front end or option.
+        RecipeError: no such network, front end or option, or a pair that makes no sense.
 
     """
     if name not in BODIES:
         raise RecipeError(f"There is no network {name!r}: choose from {', '.join(names())}.")
     if frontend not in FRONTENDS:
         raise RecipeError(f"There is no front end {frontend!r}: choose from {', '.join(FRONTENDS)}.")
+    if (name in MNET) != (frontend == "raw"):
+        wanted = [other for other in FRONTENDS if (other == "raw") == (name in MNET)]
+        raise RecipeError(f"{name} cannot read the front end {frontend}: choose from {', '.join(wanted)}.")
     try:
         front = FRONTENDS[frontend](**(frontend_options or {}))
         return Network(front, BODIES[name](in_channels=front.channels, **options), labels)

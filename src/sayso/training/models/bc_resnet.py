@@ -1,10 +1,11 @@
 """Broadcasted residual networks: BC-ResNet-1, -2, -3 and -8.
 
-B. Kim, S. Chang, J. Lee and D. Sung, "Broadcasted Residual Learning for Efficient Keyword Spotting", Interspeech 2021
-(arXiv:2106.04140), Figure 2 and Table 1; sub-spectral normalisation: S. Chang, H. Park, J. Cho, H. Park, S. Yun and
-K. Hwang, "SubSpectral Normalization for Neural Audio Data Processing", ICASSP 2021 (arXiv:2103.13620).
+B. Kim, S. Chang, J. Lee and D. Sung, "Broadcasted Residual Learning for Efficient Keyword Spotting",
+Interspeech 2021 (arXiv:2106.04140), Figure 2 and Table 1; sub-spectral normalisation: S. Chang, H. Park,
+J. Cho, H. Park, S. Yun and K. Hwang, "SubSpectral Normalization for Neural Audio Data Processing", ICASSP
+2021 (arXiv:2103.13620).
 
-Most work is done on features averaged over frequency, which are cheap, and broadcast back over all frequencies.
+Most work is done on features averaged over frequency, which are cheap, and broadcast back over all of them.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from sayso.errors import RecipeError
 
 SUB_BANDS = 5
-# (channels, blocks, stride in frequency, dilation in time) of each stage of Table 1, channels for a scale of 1.
+# (channels at scale 1, blocks, stride in frequency, dilation in time) of each stage of Table 1.
 STAGES = ((8, 2, 1, 1), (12, 2, 2, 2), (16, 4, 2, 4), (20, 4, 1, 8))
 FIRST_CHANNELS, LAST_CHANNELS = 16, 32
 
@@ -59,7 +60,7 @@ class BcResNet(nn.Module):
 
 
 class BroadcastedBlock(nn.Module):
-    """Equation 2, y = x + f2(x) + broadcast(f1(mean over frequency of f2(x))), f2 working along frequency, f1 in time.
+    """Equation 2: y = x + f2(x) + broadcast(f1(mean over frequency of f2(x))), f2 in frequency, f1 in time.
 
     A transition block (equation 3), the first of a stage, changes the channels in f2 and has no x.
     """

@@ -1,7 +1,7 @@
 """Power spectra of overlapping frames, by the fast Fourier transform and by three ways an ONNX graph can go.
 
-While a network trains, the FFT is the fastest. A graph has no FFT worth using (onnxruntime's STFT operator takes
-4 ms for a second of sound), so there it is one of these, figures for a window of 30 ms on one thread:
+While a network trains, the FFT is the fastest. A graph has no FFT worth using (onnxruntime's STFT operator is
+slow), so there it is one of these; figures for one second, a window of 30 ms and one thread:
 
     factored    two short transforms one after the other: 0.2 ms and 0.1 MB, the default
     conv        one convolution with the windowed DFT matrix: 0.5 ms and 0.9 MB
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 class FastTransform(nn.Module):
     """The FFT."""
 
+    window: Tensor
+
     def __init__(self, window: Tensor, hop: int) -> None:
         super().__init__()
         self.hop = hop
@@ -29,16 +31,21 @@ class FastTransform(nn.Module):
         """Power `(B, F, N/2 + 1)` of waveforms `(B, T)`, where F is 1 + (T - N) // hop."""
         frames = waveform.unfold(1, len(self.window), self.hop)  # (B, F, N)
         spectrum = torch.fft.rfft(frames * self.window)  # (B, F, N/2 + 1)
-        return spectrum.real.square() + spectrum.imag.square()
+        power: Tensor = spectrum.real.square() + spectrum.imag.square()
+        return power
 
 
 class FactoredTransform(nn.Module):
     """Two short transforms, for N = rows × columns samples (J. Cooley and J. Tukey, 1965).
 
-    With sample n = columns · i + j and bin k = p + rows · q, the kernel exp(-2πi · nk / N) is
-    exp(-2πi · ip / rows) · exp(-2πi · j(p + rows · q) / N): a transform down each column, then, for each p, one along
-    the row. A complex number is a pair of real ones; all real parts stand before all imaginary ones.
+    With sample n = columns · i + j, bin k = p + rows · q and e(x) = exp(-2π√-1 · x), the kernel e(nk / N) is
+    e(ip / rows) · e(j(p + rows · q) / N): a transform down each column, then, for each p, one along the row.
+    A complex number is a pair of real ones; all real parts stand before all imaginary ones.
     """
+
+    window: Tensor
+    down: Tensor
+    along: Tensor
 
     def __init__(self, window: Tensor, hop: int) -> None:
         super().__init__()
@@ -81,6 +88,8 @@ class FactoredTransform(nn.Module):
 class ConvolvedTransform(nn.Module):
     """One convolution with the windowed DFT matrix."""
 
+    kernel: Tensor
+
     def __init__(self, window: Tensor, hop: int) -> None:
         super().__init__()
         self.hop = hop
@@ -98,6 +107,8 @@ class ConvolvedTransform(nn.Module):
 
 class OperatorTransform(nn.Module):
     """ONNX's operator for it."""
+
+    window: Tensor
 
     def __init__(self, window: Tensor, hop: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Time-channel separable convolutions with residual blocks: MatchboxNet-B×R×C.
 
-S. Majumdar and B. Ginsburg, "MatchboxNet: 1D Time-Channel Separable Convolutional Neural Network Architecture for
-Speech Commands Recognition", Interspeech 2020 (arXiv:2004.08531), Figure 1 and Table 1. B blocks of R separable
-convolutions with C channels each, between a first and two last convolutions of 128 channels.
+S. Majumdar and B. Ginsburg, "MatchboxNet: 1D Time-Channel Separable Convolutional Neural Network Architecture
+for Speech Commands Recognition", Interspeech 2020 (arXiv:2004.08531), Figure 1 and Table 1. B blocks of R
+separable convolutions with C channels each, between a first and two last convolutions of 128 channels.
 """
 
 from collections.abc import Callable

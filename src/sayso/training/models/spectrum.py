@@ -9,14 +9,17 @@ from sayso.errors import RecipeError
 from sayso.training.models.fourier import EXPORTED_TRANSFORMS, FastTransform
 
 SAMPLE_RATE = 16_000
+UNIT = 1e-10  # of power, for samples in [-1, 1]
 
 
 class MelSpectrum(nn.Module):
     """The mean power in each mel band, frame by frame.
 
-    White noise of variance v has power v in every band, whatever the window and the band's width; the rounding of
-    16-bit samples has 8e-11.
+    White noise of variance v has power v in every band, whatever the window and the band's width. The unit is
+    1e-10, about the power of rounding to 16 bits: what lies below one is no sound.
     """
+
+    filters: Tensor
 
     def __init__(
         self,
@@ -35,7 +38,7 @@ class MelSpectrum(nn.Module):
         if not 0 < hop <= samples or samples % 2:
             raise RecipeError("A window has an even number of samples, and the hop is not longer than it.")
         window = torch.hann_window(samples, dtype=torch.float64)
-        window /= window.square().sum().sqrt()
+        window /= (UNIT * window.square().sum()).sqrt()
         self.transform = FastTransform(window, hop)
         self.exported_transform = EXPORTED_TRANSFORMS[stft](window, hop)
         filters = mel_filters(bands, low_hertz, high_hertz, samples)
@@ -44,9 +47,11 @@ class MelSpectrum(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """Power `(B, M, F)` of waveforms `(B, T)`, where F is 1 + (T - window) // hop, in samples."""
         if torch.compiler.is_exporting():
-            return (self.exported_transform(waveform) @ self.filters).transpose(1, 2)
+            power: Tensor = self.exported_transform(waveform) @ self.filters  # (B, F, M)
+            return power.transpose(1, 2)
         with torch.autocast(waveform.device.type, enabled=False):  # bfloat16 would round to 0.4 %
-            return (self.transform(waveform.float()) @ self.filters).transpose(1, 2)
+            power = self.transform(waveform.float()) @ self.filters
+            return power.transpose(1, 2)
 
 
 def mel_filters(bands: int, low_hertz: float, high_hertz: float, window_samples: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Temporal convolutions with residual blocks: TC-ResNet8 and TC-ResNet14.
 
-S. Choi, S. Seo, B. Shin, H. Byun, M. Kersner, B. Kim, D. Kim and S. Ha, "Temporal Convolution for Real-time Keyword
-Spotting on Mobile Devices", Interspeech 2019 (arXiv:1904.03814), Figure 2. The bands are the channels of the first
-layer, so that every layer sees all frequencies and convolves in time alone.
+S. Choi, S. Seo, B. Shin, H. Byun, M. Kersner, B. Kim, D. Kim and S. Ha, "Temporal Convolution for Real-time
+Keyword Spotting on Mobile Devices", Interspeech 2019 (arXiv:1904.03814), Figure 2. The bands are the channels
+of the first layer, so that every layer sees all frequencies and convolves in time alone.
 """
 
 from collections.abc import Callable

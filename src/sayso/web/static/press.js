@@ -18,7 +18,6 @@ const HOLD_MS = 350;
 export function holdOrToggle(button, target) {
   /** @type {number | null} when the press that started the take began */
   let startedAt = null;
-  let hadPointer = false;
 
   const press = () => {
     if (target.isOn()) {
@@ -37,16 +36,14 @@ export function holdOrToggle(button, target) {
 
   button.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    hadPointer = true;
     button.setPointerCapture(event.pointerId); // the release counts wherever the finger has wandered
     press();
   });
   button.addEventListener("pointerup", release);
   button.addEventListener("pointercancel", release);
   button.addEventListener("contextmenu", (event) => event.preventDefault()); // what a long touch would open
-  button.addEventListener("click", () => {
-    if (!hadPointer) press(); // a screen reader's click comes alone
-    hadPointer = false;
+  button.addEventListener("click", (event) => {
+    if (event.detail === 0) press(); // made by a screen reader, without a pointer
   });
 
   let isKeyDown = false;

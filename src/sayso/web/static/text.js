@@ -49,7 +49,7 @@ export const text = {
     /** @param {number} status */
     unclear: (status) => `The server answered with an error (${status}) and no explanation. Try again.`,
     /** @param {number} bytes */
-    tooLarge: (bytes) => `This file is too large: at most ${(bytes / 1e6).toPrecision(3)} MB can be sent.`,
+    tooLarge: (bytes) => `This file is too large: at most ${Number((bytes / 1e6).toPrecision(3))} MB can be sent.`,
     unreadable: "This file cannot be read. Choose it again.",
   },
 };

@@ -1,0 +1,16 @@
+# docker build -t sayso . && docker run --rm -p 4999:5000 sayso
+FROM python:3.11-slim AS build
+WORKDIR /source
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY src src
+RUN python -m venv /opt/sayso && \
+    /opt/sayso/bin/python -m pip install --no-cache-dir --constraint constraints.txt '.[formats]'
+
+FROM python:3.11-slim
+COPY --from=build /opt/sayso /opt/sayso
+RUN useradd --system --no-create-home sayso
+USER sayso
+ENV PATH=/opt/sayso/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SAYSO_HOST=0.0.0.0 SAYSO_PORT=5000
+EXPOSE 5000
+HEALTHCHECK CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/healthz', timeout=3)"]
+CMD ["sayso", "serve"]
