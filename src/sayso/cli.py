@@ -190,13 +190,17 @@ def check(folder: Path, model: str | None, as_json: bool) -> None:
 
     recognizer = sayso.load(model) if model else None
     score = recognizer.probabilities if recognizer else None
-    report = find_faults(load_folder(folder), score=score, labels=recognizer.card.labels if recognizer else ())
+    report = find_faults(
+        load_folder(folder), score=score, labels=recognizer.card.labels if recognizer else ()
+    )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(report), indent=2))
     else:
         for finding in report.findings:
             click.echo(f"{finding.kind}: {finding.sentence}")
-        click.echo(f"{report.clips:,} clips, {len(report.findings):,} findings, {len(report.leaks):,} of them leaks")
+        click.echo(
+            f"{report.clips:,} clips, {len(report.findings):,} findings, {len(report.leaks):,} of them leaks"
+        )
     sys.exit(1 if report.leaks else 0)
 
 

@@ -93,10 +93,9 @@ def _speakers_in_splits(clips: Sequence[Clip]) -> Iterable[Finding]:
     for speaker, members in groups(clip.speaker for clip in clips).items():
         splits = Counter(clips[index].split for index in members)
         if len(splits) > 1:
-            places = _listed([f"{split} ({splits[split]} clips)" for split in SPLITS if split in splits])
-            yield Finding(
-                "speaker_in_splits", _paths(clips, members), f"Speaker {speaker} is in {places}.", leak=True
-            )
+            places = _listed([f"{split} ({splits[split]})" for split in SPLITS if split in splits])
+            text = f"Speaker {speaker} has clips in {places}."
+            yield Finding("speaker_in_splits", _paths(clips, members), text, leak=True)
 
 
 def _same_recordings(clips: ClipSet, levels: Levels) -> Iterable[Finding]:
@@ -141,7 +140,9 @@ def _badly_recorded(clips: Sequence[Clip], levels: Levels) -> Iterable[Finding]:
     ):
         path = (str(clip.path),)
         if loudest < SILENT_DBFS:
-            yield Finding("silent", path, f"Nothing is louder than {loudest:.0f} dB below full scale.")
+            yield Finding(
+                "silent", path, f"It is silent: its loudest moment is {-loudest:.0f} dB below full scale."
+            )
         elif seconds < SHORTEST_SECONDS:
             yield Finding("too_short", path, f"It ends after {seconds:.2f} seconds.")
         if clipped > CLIPPED_SHARE:

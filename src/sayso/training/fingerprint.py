@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from sayso.training.cache import SAMPLE_RATE, ClipSet
 
-# Measured on Speech Commands: of clips shifted by up to 100 ms, encoded as Opus and made softer, 99 % reach this
-# likeness with their origin; among its own 39,835, two takes by one speaker come nearest, at 0.72.
+# Measured on Speech Commands: of clips shifted by up to 100 ms, encoded as Opus and made softer, 99 % reach
+# this likeness with their origin; among its own 39,835, two takes by one speaker come nearest, at 0.72.
 SAME_RECORDING = 0.75
 
 _FRAME, _HOP = 512, 256  # samples

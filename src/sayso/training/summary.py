@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sayso.training.cache import SAMPLE_RATE, WINDOW_SAMPLES, ClipSet
-from sayso.training.dataset import SPLITS
 
 _FULL_SCALE = 32_700  # of 32,768: an encoder leaves clipped peaks a little below
 _PIECES = 32  # of a window, for its loudest
@@ -39,7 +38,7 @@ class Summary:
     clips: int  # that can be read
     unreadable: int
     speakers: int
-    seconds: float
+    seconds: float  # of what is kept: at most one window of a clip
     words: tuple[WordSummary, ...]
 
 
@@ -59,15 +58,20 @@ def summarise(clips: ClipSet) -> Summary:
     words = []
     for word, members in sorted(groups(clip.word for clip in clips.clips).items()):
         splits = Counter(clips.clips[index].split for index in members)
-        speakers = len({clips.clips[index].speaker for index in members})
         words.append(
-            WordSummary(word, *(splits[split] for split in SPLITS), speakers, float(seconds[members].sum()))
+            WordSummary(
+                word=word,
+                training=splits["training"],
+                validation=splits["validation"],
+                testing=splits["testing"],
+                speakers=len({clips.clips[index].speaker for index in members}),
+                seconds=float(seconds[members].sum()),
+            )
         )
-    speakers = {split: {clip.speaker for clip in clips.clips if clip.split == split} for split in SPLITS}
     return Summary(
         clips=len(clips),
         unreadable=len(clips.unreadable),
-        speakers=len(set().union(*speakers.values())),
+        speakers=len({clip.speaker for clip in clips.clips}),
         seconds=float(seconds.sum()),
         words=tuple(words),
     )
@@ -90,7 +94,7 @@ def measure(clips: ClipSet) -> Levels:
 
 def groups(keys: Iterable[Key]) -> dict[Key, list[int]]:
     """The positions of each key, keys in order of first appearance."""
-    groups: dict[Key, list[int]] = {}
+    positions: dict[Key, list[int]] = {}
     for index, key in enumerate(keys):
-        groups.setdefault(key, []).append(index)
-    return groups
+        positions.setdefault(key, []).append(index)
+    return positions

@@ -47,8 +47,8 @@ class Speed(PartialStep):
     """Makes a clip longer or shorter, its pitch falling or rising with it, about its middle.
 
     Interpolation is exact (the spectrum is cut, or padded with zeros), so nothing aliases. That asks for one
-    inverse transform per new length; so lengths are drawn from a list, about a percent apart, and clips of
-    one length go together.
+    inverse transform per new length; so lengths are drawn from a list of fast ones, some one to three percent
+    apart, and clips of one length go together.
     """
 
     stretch_percent: float = number(12.0, 0, 50)  # at most, of the clip's length, either way

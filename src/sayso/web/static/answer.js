@@ -11,7 +11,7 @@ import { text } from "./text.js";
 /** @typedef {import("./server.js").Alternative} Alternative */
 /** @typedef {"sure" | "quiet" | "problem"} Tone */
 
-const SHORTEST_FITTED = 10; // letters; words up to this long are all set in the same size
+const SHORTEST_FITTED = 6; // letters; shorter words are set no larger than this long a one
 
 const word = part("word", HTMLElement);
 const sureness = part("sureness", HTMLElement);

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sayso import load
+from sayso.errors import RunError
+from sayso.training import export as exporting
+from sayso.training.export import export
+from sayso.training.recipe import Recipe
+from sayso.training.run import Run
+from sayso.training.train import load_splits, train
+
+
+@pytest.fixture(scope="module")
+def run(tone_words: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    values = {
+        "name": "tones",
+        "network": {"name": "m5_narrow", "frontend_options": {"sample_rate": 8000}},
+        "training": {"epochs": 2, "batch_size": 32, "learning_rate": 0.005},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAYSO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return train(Recipe.from_values(values), tone_words, tmp_path_factory.mktemp("runs") / "tones")
+
+
+@pytest.fixture(autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYSO_CACHE", str(tmp_path_factory.getbasetemp() / "tone-cache"))
+
+
+def test_the_file_scores_as_torch_does(run: Run, tone_words: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "tones.onnx", tone_words)
+    recognizer = load(tmp_path / "tones.onnx")
+    network, words = run.network()
+    _, validation, _ = load_splits(run.recipe, tone_words)
+    for batch in (1, 5, 36):
+        waveforms = validation.waveforms(slice(0, batch))
+        with torch.no_grad():
+            logits, embedding = network(torch.from_numpy(waveforms))
+        np.testing.assert_allclose(recognizer.score(waveforms), logits.numpy(), atol=1e-4)
+        np.testing.assert_allclose(recognizer.embed(waveforms), embedding.numpy(), atol=1e-4)
+    assert recognizer.card.labels == words
+
+
+def test_the_file_says_what_it_is(run: Run, tone_words: Path, tmp_path: Path) -> None:
+    card = export(run, tmp_path / "tones.onnx", tone_words)
+    assert load(tmp_path / "tones.onnx").card == card
+    assert card.recipe_digest == run.recipe.digest()
+    assert card.training_clips == (48, 48, 48)
+    assert "144 recordings of 3 words by 24 speakers" in card.trained_on
+    assert card.figures[0].split == "validation"
+    assert card.figures[0].value == max(line["validation_accuracy"] for line in run.metrics())
+    assert card.calibration.temperature > 0
+
+
+def test_a_file_that_scores_otherwise_is_not_written(
+    run: Run, tone_words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the exporter wrong by a thousandth anywhere, no file would come out."""
+    write = exporting.to_onnx
+
+    def slightly_wrong(network: torch.nn.Module, example: np.ndarray) -> bytes:
+        content = write(network, example)
+        with torch.no_grad():
+            network.head.bias += 1e-3  # type: ignore[union-attr, operator]
+        return content
+
+    monkeypatch.setattr(exporting, "to_onnx", slightly_wrong)
+    with pytest.raises(RunError, match="differ from torch's"):
+        export(run, tmp_path / "wrong.onnx", tone_words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_a_finished_epoch_is_said(run: Run, tone_words: Path, tmp_path: Path) -> None:
+    young = Run.start(tmp_path / "young", run.recipe)
+    with pytest.raises(RunError, match="finish an epoch"):
+        export(young, tmp_path / "young.onnx", tone_words)
+
+
+def test_eight_kilohertz_inside_hears_no_aliases(run: Run) -> None:
+    """A tone above 4 kHz must not come back as one below it."""
+    network, _ = run.network()
+    seconds = torch.arange(16_000, dtype=torch.float64) / 16_000
+    for hertz, kept in ((1_000, True), (3_000, True), (5_000, False), (7_000, False)):
+        tone = torch.sin(2 * torch.pi * hertz * seconds).float()[None]
+        power = network.frontend(tone)[0, 0, 200:-200].square().mean().item() / 0.5
+        assert (power > 0.99) if kept else (power < 1e-6), hertz
