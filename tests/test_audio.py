@@ -521,6 +521,14 @@ def test_mp4_tables_are_refused_wherever_they_hide() -> None:
         audio.decode(honest + struct.pack(">I4s", 8, b"free") * 20_000, RATE)
 
 
+def test_a_piece_for_each_sample_is_refused() -> None:
+    content = bytearray(recording("mov", "pcm_s16be", 44_100))
+    struct.pack_into(">I", content, content.index(b"stts") + 16, 2)  # no longer taken by the chunk
+
+    with pytest.raises(NotAudio, match="too many parts"):
+        audio.decode(bytes(content), RATE)
+
+
 # --- damaged recordings -------------------------------------------------------------------------------------
 
 DAMAGED = [

@@ -136,7 +136,7 @@ def test_models_that_ship_say_what_they_are(name: str) -> None:
 
 
 def test_wrong_models_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="choose from .*m5"):
+    with pytest.raises(ModelError, match=r"choose from .*m5"):
         sayso.load("m6")
     with pytest.raises(ModelError, match="cannot be read"):
         sayso.load(tmp_path / "missing.onnx")

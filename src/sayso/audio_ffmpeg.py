@@ -40,6 +40,7 @@ _FOREIGN_MAGIC = re.compile(
 # none hides behind another.
 _MP4_COUNTS = re.compile(rb"(?=(?:stsz|stz2).{8}(.{4})|trun.{4}(.{4})|elst.{4}(.{4})|(cmov))", re.DOTALL)
 _MP4_MAX_BOXES = 10_000
+_MAX_PIECES_PER_SECOND = 1_000  # codecs make 50 to 750; a crafted file one for each sample
 _MP4_SAMPLES_PER_SECOND = 2 * 48_000  # uncompressed, in a file of two tracks with an edit each; AAC needs 50
 
 
@@ -80,7 +81,9 @@ def read_frames(content: bytes, max_seconds: float) -> Iterator[tuple[NDArray[An
             if stream.codec_context is None:
                 raise UnsupportedFormat(f"sayso cannot read the sound in this file: send {READABLE}.")
             interleave = av.AudioResampler(format="flt")
-            for decoded in container.decode(stream):
+            for count, decoded in enumerate(container.decode(stream)):
+                if count > max_seconds * _MAX_PIECES_PER_SECOND:
+                    raise _too_many_parts()
                 channels = decoded.layout.nb_channels
                 # PyAV looks for a null behind the last plane; from eight planes on there is none: a crash.
                 crashes = decoded.format.is_planar and channels >= 8
@@ -93,6 +96,10 @@ def read_frames(content: bytes, max_seconds: float) -> Iterator[tuple[NDArray[An
 
 def _not_audio() -> NotAudio:
     return NotAudio(f"This is not a recording that sayso can read, or a damaged one: send {READABLE}.")
+
+
+def _too_many_parts() -> NotAudio:
+    return NotAudio("This file consists of too many parts: save the recording as WAV.")
 
 
 def _refuse_false_tables(content: bytes, max_seconds: float) -> None:
@@ -112,7 +119,7 @@ def _refuse_false_tables(content: bytes, max_seconds: float) -> None:
             tables.append(content[start:end])
         start = end
     else:
-        raise NotAudio("This file consists of too many parts: save the recording as WAV.")
+        raise _too_many_parts()
     samples, edits = 0, 0
     for match in _MP4_COUNTS.finditer(b"".join(tables)):
         track, fragment, edit, compressed = match.groups()

@@ -18,10 +18,10 @@ from sayso import audio
 from sayso.card import METADATA_KEY, ModelCard, is_rejection
 from sayso.errors import ModelError
 
-# Before the import: onnxruntime would otherwise write to the home folder and send usage data to its maker, from
-# a thread that does not survive a server's fork.
+# Before the import: onnxruntime would otherwise write to the home folder and send usage data to its maker,
+# from a thread that does not survive a server's fork.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 DEFAULT_MODEL = "m5"
 HOP_SECONDS = 0.1  # step between the windows of a recording longer than one

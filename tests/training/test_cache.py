@@ -105,5 +105,5 @@ def test_a_full_disk_is_one_sentence(words: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(DataError, match="No space left on device.*SAYSO_CACHE"):
+    with pytest.raises(DataError, match=r"No space left on device.*SAYSO_CACHE"):
         load_folder(words)

@@ -178,7 +178,8 @@ def decibels(value: Tensor) -> Tensor:
 
 def level(waveforms: Tensor) -> Tensor:
     """Root mean square `(B, 1)` of each waveform `(B, T)`, over its whole length."""
-    return torch.linalg.vector_norm(waveforms, dim=1, keepdim=True) / waveforms.shape[1] ** 0.5
+    norm: Tensor = torch.linalg.vector_norm(waveforms, dim=1, keepdim=True)
+    return norm / math.sqrt(waveforms.shape[1])
 
 
 def fast_length(least: int) -> int:

@@ -57,7 +57,8 @@ class BandLimit(PartialStep):
         kind = choose(self.kinds.values(), clips, generator, device)
         filters = uniform(clips, (0.0, FILTERS), generator, device).long().clamp_(max=FILTERS - 1)
         spectra = torch.fft.rfft(waveforms, length).mul_(bank.index_select(0, kind * FILTERS + filters))
-        return torch.fft.irfft(spectra, length)[:, :samples]
+        filtered: Tensor = torch.fft.irfft(spectra, length)
+        return filtered[:, :samples]
 
     def responses(self, length: int) -> Tensor:
         """The factor of each frequency, `(kinds · FILTERS, length / 2 + 1)`, of each kind after the other."""
@@ -131,9 +132,8 @@ def imitate_codec(waveforms: Tensor, snr_db: Tensor) -> Tensor:
     step.clamp_(min=1e-12)  # where all is zero
     for band, size in zip(bands, step.split(1, 2), strict=True):
         band.div_(size).round_().mul_(size)
-    frames = torch.fft.irfft(spectra, _FRAME).mul_(window)  # (B, N, 512)
-    first, second = frames.split(_HOP, 2)
-    return (first[:, 1:] + second[:, :-1]).reshape(len(waveforms), -1)[:, :samples]
+    frames: Tensor = torch.fft.irfft(spectra, _FRAME).mul_(window)  # (B, N, 512)
+    return (frames[:, 1:, :_HOP] + frames[:, :-1, _HOP:]).reshape(len(waveforms), -1)[:, :samples]
 
 
 def mu_law(waveforms: Tensor) -> Tensor:

@@ -129,12 +129,13 @@ class Noise(WaveformStep):
         """The noise of each kind, none shorter than a clip; for babble, made of the batch, zeros."""
         parts = []
         for kind in self.kinds:
-            if kind == "babble":
-                part = torch.zeros(samples)
+            if kind in COLOURS:
+                part = coloured(COLOURS[kind])
+            elif kind == "recorded" and self.recorded is not None:
+                part = self.recorded.cpu()
             else:
-                part = coloured(COLOURS[kind]) if kind in COLOURS else self.recorded
-                assert part is not None
-            parts.append(part.cpu().repeat(-(-samples // len(part))))
+                part = torch.zeros(samples)
+            parts.append(part.repeat(-(-samples // len(part))))
         return parts
 
 
@@ -151,7 +152,7 @@ def coloured(exponent: float) -> Tensor:
     spectrum = torch.fft.rfft(torch.randn(samples, generator=generator))
     hertz = torch.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
     shape = torch.where(hertz >= _LOWEST_HZ, hertz.clamp(min=_LOWEST_HZ) ** (exponent / 2), 0.0)
-    noise = torch.fft.irfft(spectrum * shape, samples)
+    noise: Tensor = torch.fft.irfft(spectrum * shape, samples)
     return noise * (0.1 / noise.std())
 
 

@@ -47,7 +47,8 @@ class Reverb(PartialStep):
         rooms = self.keep((length, device), lambda: torch.fft.rfft(self.responses(), length).to(device))
         room = uniform(clips, (0.0, ROOMS), generator, device).long().clamp_(max=ROOMS - 1)
         spectra = torch.fft.rfft(waveforms, length).mul_(rooms.index_select(0, room))
-        return torch.fft.irfft(spectra, length)[:, :samples]
+        heard: Tensor = torch.fft.irfft(spectra, length)
+        return heard[:, :samples]
 
     def responses(self) -> Tensor:
         """The impulse responses `(ROOMS, RESPONSE_SAMPLES)`, always the same for the same options."""
@@ -66,4 +67,5 @@ class Reverb(PartialStep):
             place = (draw(self.echo_ms) * SAMPLE_RATE / 1000).round().long()
             tail.scatter_add_(1, place, has_echoes * decibels(draw(self.echo_db)) * (draw((0.0, 1.0)) < 0.6))
         tail[:, 0] = 1
-        return tail / torch.linalg.vector_norm(tail, dim=1, keepdim=True)
+        norm: Tensor = torch.linalg.vector_norm(tail, dim=1, keepdim=True)
+        return tail / norm

@@ -48,7 +48,7 @@ class Raw(nn.Module):
         length = waveform.shape[1] // 2
         padded = nn.functional.pad(features, (self.TAPS // 2, self.TAPS // 2 + -waveform.shape[1] % step))
         blocks = nn.functional.conv1d(padded, self.low_pass, stride=step)  # (B, BLOCK, T / step)
-        return blocks.transpose(1, 2).reshape(len(waveform), 1, -1)[:, :, :length]
+        return blocks.transpose(1, 2).flatten(1)[:, None, :length]
 
 
 # Mean and deviation of the logarithm of power over 600 clips of Speech Commands, by normalisation.
