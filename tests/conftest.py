@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# One thread a process, set before torch asks: on a busy machine, threads mostly wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 

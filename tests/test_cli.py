@@ -94,7 +94,7 @@ def test_train_export_evaluate_recognize(
     recipe = tmp_path / "tones.toml"
     recipe.write_text(
         'name = "tones"\n[network]\nname = "m5_narrow"\n'
-        "[training]\nepochs = 5\nbatch_size = 32\nlearning_rate = 0.005\n"
+        "[training]\nepochs = 15\nbatch_size = 32\nlearning_rate = 0.005\n"
     )
     trained = run("train", recipe, "--out", tmp_path / "run")
     assert trained.exit_code == 0, trained.output

@@ -162,7 +162,7 @@ def test_a_network_takes_every_front_end_of_its_kind(name: str, frontend: str, b
             "A BC-ResNet reads 40 or 80 bands",
         ),
         ({"name": "res1d", "frontend": "log_mel", "depth": 3}, "no such option"),
-        ({"name": "res1d", "frontend": "log_mel", "width": 64, "groups": 7}, "divisible"),
+        ({"name": "res1d", "frontend": "log_mel", "width": 64, "group_width": 7}, "whole groups"),
         ({"name": "m5", "frontend_options": {"bands": 64}}, "no such option"),
     ],
 )

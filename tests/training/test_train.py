@@ -62,9 +62,9 @@ def command(recipe: Path, folder: Path, out: Path) -> list[str]:
 def test_it_learns_and_leaves_a_whole_run(
     recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
 ) -> None:
-    run = train(Recipe.read(recipe_file(epochs=6)), tone_words, tmp_path / "run")
+    run = train(Recipe.read(recipe_file(epochs=15)), tone_words, tmp_path / "run")
     lines = run.metrics()
-    assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert [line["epoch"] for line in lines] == list(range(1, 16))
     assert max(line["validation_accuracy"] for line in lines) > 0.9
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert {"recipe.json", "environment.json", "metrics.jsonl", "best.pt", "last.pt"} <= {
@@ -125,7 +125,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 def test_two_processes_find_the_weights_of_one(
     recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
 ) -> None:
-    recipe = recipe_file(epochs=2, batch_size=64)
+    # Not Adam: it blows the rounding of a vanishing gradient (a bias before a normalisation) up to full steps.
+    recipe = recipe_file(epochs=2, batch_size=64, optimizer="sgd", learning_rate=0.05)
     train(Recipe.read(recipe), tone_words, tmp_path / "one")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
     start = [*torchrun, "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "-m"]
@@ -150,8 +151,8 @@ def test_a_student_learns_from_its_teacher(
     recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
 ) -> None:
     """Taught by nothing but a teacher's answers, the student still learns the words."""
-    train(Recipe.read(recipe_file("teacher", epochs=6)), tone_words, tmp_path / "teacher")
-    recipe = recipe_file("student", epochs=6, teachers=[str(tmp_path / "teacher")], teacher_weight=1.0)
+    train(Recipe.read(recipe_file("teacher", epochs=15)), tone_words, tmp_path / "teacher")
+    recipe = recipe_file("student", epochs=15, teachers=[str(tmp_path / "teacher")], teacher_weight=1.0)
     run = train(Recipe.read(recipe), tone_words, tmp_path / "student")
     assert run.metrics()[-1]["validation_accuracy"] > 0.9
 
