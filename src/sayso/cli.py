@@ -210,7 +210,7 @@ def check(folder: Path, model: str | None, as_json: bool) -> None:
 def summary(folder: Path, as_json: bool) -> None:
     """Count the clips and speakers of each word and split of a FOLDER of words."""
     from sayso.training.cache import load_folder
-    from sayso.training.check import summarise
+    from sayso.training.summary import summarise
 
     found = summarise(load_folder(folder))
     if as_json:

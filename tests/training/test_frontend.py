@@ -203,11 +203,11 @@ def test_every_way_of_the_transform_is_the_fast_one(name: str, window_samples: i
 @pytest.mark.parametrize(
     ("name", "options", "kilobytes"),
     [
-        ("log_mel", {"stft": "factored"}, 200),
+        ("log_mel", {"stft": "factored"}, 90),
         ("log_mel", {"stft": "conv", "normalize": "clip"}, 1000),
         ("log_mel", {"stft": "operator", "window_seconds": 0.032}, 70),
-        ("mfcc", {"coefficients": 10, "window_seconds": 0.040, "hop_seconds": 0.020}, 260),
-        ("pcen", {}, 280),
+        ("mfcc", {"coefficients": 10, "window_seconds": 0.040, "hop_seconds": 0.020}, 90),
+        ("pcen", {}, 190),
         ("raw", {"sample_rate": 8000}, 10),
     ],
 )
