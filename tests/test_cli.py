@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from sayso import audio
 from sayso.cli import main
 from sayso.recognizer import bundled, load
+from sayso.training.dataset import speaker_split
 
 
 def run(*arguments: object) -> Result:
@@ -78,6 +79,27 @@ def test_mistakes_are_one_sentence_and_exit_code_2(arguments: list[str]) -> None
     assert result.exit_code == 2
     assert "Traceback" not in result.output
     assert result.stderr.strip().splitlines()[-1].endswith((".", "'."))
+
+
+def test_data_is_summarised_and_checked(
+    tone_words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAYSO_CACHE", str(tmp_path / "cache"))
+    counted = run("data", "summary", tone_words)
+    assert counted.exit_code == 0
+    assert counted.stdout.splitlines()[1].split() == ["high", "48", "12", "12", "36"]
+    clean = run("data", "check", tone_words)
+    assert clean.exit_code == 0
+    assert "0 of them leaks" in clean.stdout
+    leaky = shutil.copytree(tone_words, tmp_path / "leaky")
+    clip = next((tone_words / "low").iterdir())
+    names = [f"copy{number}" for number in range(100)]
+    for split in ("training", "testing"):  # the same recording, by speakers of two splits
+        speaker = next(name for name in names if speaker_split(name) == split)
+        shutil.copy(clip, leaky / "low" / f"{speaker}_nohash_0.wav")
+    found = run("data", "check", leaky, "--json")
+    assert found.exit_code == 1
+    assert any(finding["leak"] for finding in json.loads(found.stdout)["findings"])
 
 
 def test_models_are_listed() -> None:

@@ -218,5 +218,5 @@ def summary(folder: Path, as_json: bool) -> None:
         return
     click.echo(f"{'word':16}{'training':>10}{'validation':>12}{'testing':>10}{'speakers':>10}")
     for word in found.words:
-        counts = [word.clips[split] for split in ("training", "validation", "testing")]
-        click.echo(f"{word.word:16}{counts[0]:>10,}{counts[1]:>12,}{counts[2]:>10,}{word.speakers:>10,}")
+        counts = f"{word.training:>10,}{word.validation:>12,}{word.testing:>10,}"
+        click.echo(f"{word.word:16}{counts}{word.speakers:>10,}")

@@ -125,7 +125,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 def test_two_processes_find_the_weights_of_one(
     recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
 ) -> None:
-    # Not Adam: it blows the rounding of a vanishing gradient (a bias before a normalisation) up to full steps.
+    # Not Adam: it makes full steps of the rounding of a vanishing gradient (a bias before a normalisation).
     recipe = recipe_file(epochs=2, batch_size=64, optimizer="sgd", learning_rate=0.05)
     train(Recipe.read(recipe), tone_words, tmp_path / "one")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]

@@ -39,8 +39,8 @@ class FactoredTransform(nn.Module):
     """Two short transforms, for N = rows × columns samples (J. Cooley and J. Tukey, 1965).
 
     With sample n = columns · i + j, bin k = p + rows · q and e(x) = exp(-2π√-1 · x), the kernel e(nk / N) is
-    e(ip / rows) · e(jp / N) · e(jq / columns): a transform down each column, a turn of each value, and a transform
-    along each row. A complex number is a pair of real ones, all real parts before all imaginary ones.
+    e(ip / rows) · e(jp / N) · e(jq / columns): a transform down each column, a turn of each value, and a
+    transform along each row. A complex number is a pair of real ones, all real parts before the imaginary ones.
     """
 
     window: Tensor
