@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # this one is found by itself.
 export SAYSO_DATA ?= $(abspath $(firstword $(wildcard data/speech_commands ../*/speech_commands)))
 
-.PHONY: run test lint types tests browser clean
+.PHONY: run test lint types tests browser experiments clean
 
 run: $(VENV)/listening
 	$(BIN)/sayso serve
@@ -24,9 +24,14 @@ lint: $(VENV)/developing
 tests: $(VENV)/developing browser
 	$(BIN)/pytest
 
+# Every recipe in recipes/experiments, trained and measured: hours. Interrupted, it goes on where it stopped.
+experiments: $(VENV)/developing
+	$(BIN)/sayso experiments recipes/experiments
+
 # The browser tests need a Chromium; Debian's is installed where that is possible, and missed by name elsewhere.
 browser:
-	@command -v chromium chromium-browser google-chrome > /dev/null || \
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
+		command -v google-chrome > /dev/null || \
 		{ [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq && \
 		  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } || \
 		echo "No Chromium: the browser tests will say so."

@@ -38,7 +38,7 @@ class Commands(click.Group):
         except SaysoError as error:
             raise click.UsageError(str(error)) from error
         except ModuleNotFoundError as error:
-            extra = {"torch": "train", "onnx": "train", "tensorboard": "train"}.get(
+            extra = dict.fromkeys(("torch", "onnx", "tensorboard", "matplotlib"), "train").get(
                 (error.name or "").split(".")[0]
             )
             if extra is None:
@@ -125,6 +125,40 @@ def train(recipe: Path, data: Path, epochs: int | None, out: Path | None) -> Non
     run = train_recipe(wanted, data, out or Path("runs") / wanted.name)
     best = max(run.metrics(), key=lambda line: line["validation_accuracy"])
     click.echo(f"{run.folder}: {best['validation_accuracy']:.2%} on validation, in epoch {best['epoch']}")
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=FILE)
+@data_option
+@json_option
+@click.option("-o", "output", type=FILE, help="Folder for compare.md, compare.json and compare.svg.")
+def compare(runs: tuple[Path, ...], data: Path, as_json: bool, output: Path | None) -> None:
+    """Put RUNs side by side: accuracy on validation, and what they cost."""
+    from sayso.training.compare import compare as compare_runs
+
+    found = compare_runs(runs, data)
+    if output is not None:
+        found.write(output)
+    click.echo(json.dumps(found.rows, indent=2) if as_json else f"{found.markdown()}\n\n{found.legend()}")
+
+
+@main.command()
+@click.argument("recipes", type=FILE, default="recipes/experiments")
+@data_option
+@click.option("--runs", type=FILE, default="runs/experiments", show_default=True, help="The run folders.")
+@click.option("--results", type=FILE, default="results/experiments", show_default=True, help="The figures.")
+def experiments(recipes: Path, data: Path, runs: Path, results: Path) -> None:
+    """Train and measure all RECIPES of a folder; called again, it goes on. Exit 1 where one failed."""
+    from sayso.training.queue import work
+
+    failed = []
+    for outcome in work(recipes, data, runs, results):
+        click.echo(f"{outcome.name}: {outcome.kind}, {outcome.sentence}")
+        if outcome.kind == "failed":
+            failed.append(outcome.name)
+    if failed:
+        click.echo(f"{len(failed)} failed: {', '.join(failed)}", err=True)
+        sys.exit(1)
 
 
 @main.command()

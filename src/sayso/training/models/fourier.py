@@ -40,7 +40,7 @@ class FactoredTransform(nn.Module):
 
     With sample n = columns · i + j, bin k = p + rows · q and e(x) = exp(-2π√-1 · x), the kernel e(nk / N) is
     e(ip / rows) · e(jp / N) · e(jq / columns): a transform down each column, a turn of each value, and a
-    transform along each row. A complex number is a pair of real ones, all real parts before the imaginary ones.
+    transform along each row. Real and imaginary parts are numbers of their own, one half before the other.
     """
 
     window: Tensor

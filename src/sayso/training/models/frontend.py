@@ -127,17 +127,18 @@ class Pcen(nn.Module):
         """Features `(B, M, F)` of waveforms `(B, T)`."""
         power: Tensor = self.mel(waveform)  # (B, M, F)
         gain, bias, root = self.logarithms.exp()  # (M, 1) each
-        with torch.autocast(power.device.type, enabled=False):
-            smooth = power @ self._smoothing(power)  # (B, M, F)
-        level = power * torch.exp(-gain * (smooth + 1).log())  # (B, M, F)
+        level = power * torch.exp(-gain * (self._mean(power) + 1).log())  # (B, M, F)
         return torch.pow(level + bias, root) - torch.pow(bias, root)
 
-    def _smoothing(self, power: Tensor) -> Tensor:
-        """Mean m[t] = (1 - s) · m[t - 1] + s · e[t], m[0] = e[0], as a matrix `(F, F)` to multiply e."""
-        time = torch.arange(power.shape[2], device=power.device)
-        age = time - time[:, None]  # (F, F), from row to column
-        share = torch.where(time[:, None] == 0, 1.0, self.SMOOTHING)
-        return torch.where(age >= 0, share * (1 - self.SMOOTHING) ** age.clamp(min=0), 0.0)
+    def _mean(self, power: Tensor) -> Tensor:
+        """The recursion m[t] = (1 - s) · m[t - 1] + s · e[t] from m[0] = e[0], as one running sum.
+
+        Divided by (1 - s)^t, it is a sum of positive terms: exact in float32 for twenty seconds of frames.
+        """
+        time = torch.arange(power.shape[2], dtype=power.dtype, device=power.device)
+        decay = (1 - self.SMOOTHING) ** time  # (F)
+        share = torch.where(time == 0, 1.0, self.SMOOTHING)
+        return (power * (share / decay)).cumsum(dim=2) * decay
 
 
 FRONTENDS: dict[str, Callable[..., nn.Module]] = {"raw": Raw, "log_mel": LogMel, "mfcc": Mfcc, "pcen": Pcen}

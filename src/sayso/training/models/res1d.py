@@ -1,9 +1,10 @@
 """A plain residual network in time: our own, made for quick training and recognition on a processor.
 
 The bands are channels, as in TC-ResNet. One strided convolution halves time and widens to `width` channels,
-which stay the same through all blocks; halfway, an average halves time again. A block convolves in time
-within groups of channels, mixes the channels, and adds the result to what it was given. The mean and the
-greatest value over time are the embedding.
+which stay the same through all blocks; halfway, an average may halve time again. A block convolves in time
+within groups of channels, mixes the channels, weighs them if wanted (squeeze and excitation: J. Hu, L. Shen
+and G. Sun, CVPR 2018, arXiv:1709.01507), and adds the result to what it was given. The mean and the greatest
+value over time are the embedding.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,8 @@ class Res1d(nn.Module):
         blocks: int = 4,
         kernel: int = 5,
         group_width: int = 16,
+        halving: bool = True,
+        excitation: bool = False,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -40,22 +43,25 @@ class Res1d(nn.Module):
             nn.BatchNorm1d(width),
             nn.ReLU(inplace=True),
         )
-        layers: list[nn.Module] = [TimeBlock(width, kernel, width // group_width) for _ in range(blocks)]
-        layers.insert(blocks // 2, nn.AvgPool1d(2))
+        layers: list[nn.Module] = [
+            TimeBlock(width, kernel, width // group_width, excitation) for _ in range(blocks)
+        ]
+        if halving:
+            layers.insert(blocks // 2, nn.AvgPool1d(2))
         self.blocks = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embedding `(B, E)` of features `(B, C, F)`."""
-        hidden = self.blocks(self.first(features))  # (B, width, F / 4)
+        hidden = self.blocks(self.first(features))  # (B, width, F / 2 or F / 4)
         pooled = torch.cat([hidden.mean(dim=2), hidden.amax(dim=2)], dim=1)  # (B, 2 width)
         return self.dropout(pooled)  # type: ignore[no-any-return]
 
 
 class TimeBlock(nn.Module):
-    """Along time within groups of channels, then across all channels, and added."""
+    """Along time within groups of channels, then across all channels, weighed if wanted, and added."""
 
-    def __init__(self, width: int, kernel: int, groups: int) -> None:
+    def __init__(self, width: int, kernel: int, groups: int, excitation: bool) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=groups, bias=False),
@@ -63,11 +69,26 @@ class TimeBlock(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv1d(width, width, 1, bias=False),
             nn.BatchNorm1d(width),
+            *([Excitation(width)] if excitation else []),
         )
 
     def forward(self, features: Tensor) -> Tensor:
         """`(B, width, F)` of the same."""
         return nn.functional.relu(features + self.layers(features))
+
+
+class Excitation(nn.Module):
+    """A weight between 0 and 1 for each channel, from the means of all channels over time."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weigh = nn.Sequential(
+            nn.Linear(width, width // 8), nn.ReLU(inplace=True), nn.Linear(width // 8, width), nn.Sigmoid()
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(B, C, F)` of the same."""
+        return features * self.weigh(features.mean(dim=2)).unsqueeze(2)  # type: ignore[no-any-return]
 
 
 RES1D: dict[str, Callable[..., nn.Module]] = {"res1d": Res1d}

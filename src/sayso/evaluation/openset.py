@@ -1,0 +1,111 @@
+"""Strangers: how well a model that must answer words keeps quiet at all other speech.
+
+What stands for a clip is its *confidence*, the highest probability among the words; a clip is accepted when
+that reaches a threshold. Words are to be accepted, strangers are not. Arrays in, values out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.card import is_rejection
+from sayso.evaluation import metrics
+from sayso.evaluation.metrics import Interval
+
+FALSE_ACCEPT_RATES = (0.01, 0.05)
+DET_POINTS = 200  # at most: more than a plot can show
+
+Confidences = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a model does at one threshold."""
+
+    threshold: float
+    false_accepts: float  # share of the strangers accepted
+    correct: Interval  # share of the words accepted and answered rightly
+    false_rejects: float  # share of the words not accepted
+
+
+@dataclass(frozen=True)
+class DetPoint:
+    """The two errors at one threshold (detection error trade-off)."""
+
+    threshold: float
+    false_accepts: float
+    false_rejects: float
+
+
+def confidence(probabilities: Confidences, labels: Sequence[str]) -> NDArray[np.float64]:
+    """The highest probability among the words, `(N,)`, given probabilities `(N, L)` and the labels' names."""
+    words = [index for index, label in enumerate(labels) if not is_rejection(label)]
+    result: NDArray[np.float64] = probabilities[:, words].max(axis=1).astype(np.float64)
+    return result
+
+
+def auroc(words: Confidences, strangers: Confidences) -> float:
+    """Probability that a word's confidence is above a stranger's, equal ones counting half.
+
+    Args:
+        words: `(N,)` confidences of clips with a word.
+        strangers: `(M,)` confidences of clips without one.
+
+    """
+    ordered = np.sort(strangers)
+    below = np.searchsorted(ordered, words, "left")
+    not_above = np.searchsorted(ordered, words, "right")
+    return float((below + not_above).mean() / 2 / len(strangers))
+
+
+def threshold_for(strangers: Confidences, false_accept_rate: float) -> float:
+    """The lowest threshold at which no larger share of the strangers `(M,)` is accepted than wanted."""
+    ordered = np.sort(np.asarray(strangers, dtype=np.float64))[::-1]
+    accepted = int(np.floor(false_accept_rate * len(ordered) + 1e-9))  # 0.05 · 1000 may be just below 50
+    if accepted >= len(ordered):
+        return 0.0
+    # A stranger exactly at the threshold would be accepted.
+    return float(np.nextafter(ordered[accepted], np.inf))
+
+
+def operate(
+    words: Confidences,
+    right: NDArray[np.bool_],
+    speakers: Sequence[str] | NDArray[Any],
+    strangers: Confidences,
+    threshold: float,
+) -> OperatingPoint:
+    """Say what happens at a threshold.
+
+    Args:
+        words: `(N,)` confidences of clips with a word.
+        right: `(N,)`, whether the surest word is theirs.
+        speakers: `(N,)`, who spoke them; the interval is a bootstrap over them, the threshold held.
+        strangers: `(M,)` confidences of clips without a word.
+        threshold: from which confidence on a clip is accepted.
+
+    """
+    accepted = words >= threshold
+    return OperatingPoint(
+        threshold=threshold,
+        false_accepts=float((strangers >= threshold).mean()),
+        correct=metrics.bootstrap(accepted & right, speakers),
+        false_rejects=float((~accepted).mean()),
+    )
+
+
+def det_curve(words: Confidences, strangers: Confidences, points: int = DET_POINTS) -> tuple[DetPoint, ...]:
+    """Both errors at thresholds from the lowest confidence to above the highest, `points` at most."""
+    thresholds = np.unique(np.concatenate([words, strangers]).astype(np.float64))
+    thresholds = np.append(thresholds, np.nextafter(thresholds[-1], np.inf))
+    accepts = 1 - np.searchsorted(np.sort(strangers), thresholds, "left") / len(strangers)
+    rejects = np.searchsorted(np.sort(words), thresholds, "left") / len(words)
+    # Evenly along the curve, not along the thresholds, most of which lie close to 1.
+    way = np.cumsum(np.abs(np.diff(accepts, prepend=accepts[0])) + np.diff(rejects, prepend=rejects[0]))
+    chosen = np.unique(np.searchsorted(way, np.linspace(0, way[-1], points)).clip(max=len(way) - 1))
+    return tuple(
+        DetPoint(float(thresholds[index]), float(accepts[index]), float(rejects[index])) for index in chosen
+    )

@@ -1,0 +1,40 @@
+"""How much a network multiplies, counted while it runs rather than taken from a paper."""
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sayso.training.models import Network
+
+
+def count_macs(network: Network, samples: int) -> tuple[int, int]:
+    """Multiplications with an addition that one window costs.
+
+    The first figure is of the exported graph, front end included: its Fourier transform is a product of
+    matrices there. The second is what papers count, the network behind the features. Both leave out what is
+    done number by number: normalisation, activations, logarithms.
+
+    Args:
+        network: any network, in judging mode.
+        samples: length of a window.
+
+    Returns:
+        MACs of the whole graph, and of body and head.
+
+    """
+    waveform = torch.zeros(1, samples)
+    graph = torch.export.export(network, (waveform,)).module()
+    with torch.no_grad():
+        features = network.frontend(waveform)
+        return _count(graph, waveform), _count(nn.Sequential(network.body, network.head), features)
+
+
+def _count(module: nn.Module, given: torch.Tensor) -> int:
+    # Without mkldnn an LSTM is a loop of products, which are counted; as one call it would count nothing.
+    with (
+        torch.no_grad(),
+        torch.backends.mkldnn.flags(enabled=False),
+        FlopCounterMode(display=False) as counter,
+    ):
+        module(given)
+    return counter.get_total_flops() // 2
