@@ -1,7 +1,11 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 from pathlib import Path
+
+# A job started in the background ignores Ctrl-C, and so would the programs the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One thread a process, set before torch asks: on a busy machine, threads mostly wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -80,9 +80,9 @@ class Comparison:
         """What the columns mean."""
         clips = sorted({row["accuracy"]["clips"] for row in self.rows})
         return (
-            f"On {' or '.join(f'{count:,}' for count in clips)} validation clips; intervals are 95 %, a bootstrap "
-            "over speakers. New clips: those the data lists as recorded later. MACs: of one window, front end "
-            "included. ms: one window, one thread. p: McNemar's test against the row above."
+            f"On {' or '.join(f'{count:,}' for count in clips)} validation clips; intervals are 95 %, a "
+            "bootstrap over speakers. New clips: those the data lists as recorded later. MACs: of one window, "
+            "front end included. ms: one window, one thread. p: McNemar's test against the row above."
         )
 
     def plot(self, path: Path) -> None:

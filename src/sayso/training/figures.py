@@ -21,21 +21,18 @@ from sayso.evaluation import closed_set, metrics
 from sayso.evaluation.metrics import Interval, WordFigures
 from sayso.recognizer import Recognizer
 from sayso.training.atomic import write_atomically
-from sayso.training.augment import read_noises
 from sayso.training.cache import ClipSet
-from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER
 from sayso.training.export import PROOF_CLIPS, count_words, describe_data, prove_equal, to_onnx
 from sayso.training.judge import batches
+from sayso.training.held_out_noise import judge_in_noise
 from sayso.training.macs import count_macs
 from sayso.training.model_file import with_card
 from sayso.training.models import Network, parameter_count
-from sayso.training.recipe import Recipe
 from sayso.training.run import Run
 from sayso.training.train import load_splits
 
 FORMAT = 1  # changes when the same run would be measured otherwise
 NEW_CLIPS_LIST = "new_in_v0.02.txt"  # recorded later, on other devices: what a model is chosen by
-SNRS_DB = (10.0, 0.0)
 WORST_WORDS = 5
 TIMED_CLIPS = 200
 
@@ -106,7 +103,7 @@ def _measure(run: Run, folder: Path) -> dict[str, Any]:
         "recipe_digest": run.recipe.digest(),
         "seed": run.recipe.seed,
         **_judge(recognizer, validation, folder),
-        "noise": _judge_in_noise(recognizer, validation, folder, run.recipe),
+        "noise": judge_in_noise(recognizer, validation, folder, run.recipe.data.held_out_noises),
         **_cost(network, recognizer, some),
         "bytes": len(content),
     }
@@ -150,39 +147,6 @@ def _new_clips(clips: ClipSet, folder: Path) -> NDArray[np.bool_]:
     lines = path.read_text(encoding="utf-8").split() if path.is_file() else []
     listed = {str(Path(line).with_suffix("")) for line in lines}
     return np.array([clip.key in listed for clip in clips.clips], dtype=bool)
-
-
-def _judge_in_noise(
-    recognizer: Recognizer, validation: ClipSet, folder: Path, recipe: Recipe
-) -> list[dict[str, Any]]:
-    """Accuracy in the recordings of noise that the recipe keeps for judging; nothing where it keeps none."""
-    kept = recipe.data.held_out_noises
-    if not kept:
-        return []
-    found = [path for path in (folder / NOISE_FOLDER).glob("*") if path.suffix.lower() in AUDIO_ENDINGS]
-    others = [path.stem for path in found if path.stem not in kept and path.name not in kept]
-    noise = read_noises(folder / NOISE_FOLDER, exclude=others).numpy()  # (N,)
-    labels = validation.labels(recognizer.card.labels)
-    speakers = np.array([clip.speaker for clip in validation.clips])
-    rows = []
-    for snr_db in SNRS_DB:
-        random = np.random.default_rng(0)  # the same noise for every model and ratio
-        logits = [recognizer.score(mix(batch, noise, snr_db, random)) for batch in batches(validation)]
-        right = metrics.is_right(np.concatenate(logits), labels)
-        rows.append({"snr_db": snr_db, "recordings": list(kept), "accuracy": _interval(right, speakers)})
-    return rows
-
-
-def mix(
-    waveforms: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float, random: np.random.Generator
-) -> NDArray[np.float32]:
-    """Waveforms `(B, T)` with a stretch each of noise `(N,)`, by mean power over the whole clip, clipped."""
-    samples = waveforms.shape[1]
-    firsts = random.integers(max(1, len(noise) - samples), size=len(waveforms))
-    stretches = np.stack([np.resize(noise, max(len(noise), samples))[at : at + samples] for at in firsts])
-    power, found = (np.square(each).mean(axis=1, keepdims=True) for each in (waveforms, stretches))
-    scale = np.sqrt(power / np.maximum(found, 1e-12) / 10 ** (snr_db / 10))
-    return np.clip(waveforms + scale * stretches, -1, 1).astype(np.float32)
 
 
 def _cost(network: Network, recognizer: Recognizer, some: NDArray[np.float32]) -> dict[str, Any]:

@@ -37,4 +37,4 @@ def _count(module: nn.Module, given: torch.Tensor) -> int:
         FlopCounterMode(display=False) as counter,
     ):
         module(given)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2

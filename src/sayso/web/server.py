@@ -4,6 +4,7 @@ It owns the listening socket, so that a port in use is one sentence, and the add
 connections are taken. It knows nothing of requests.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -97,6 +98,7 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
 def _serve_with_waitress(settings: Settings, listener: socket.socket) -> None:
     import waitress
 
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits its turn is no news
     server = waitress.create_server(
         create_app(load(settings.model), settings),
         sockets=[listener],

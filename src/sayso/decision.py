@@ -1,0 +1,139 @@
+"""From a probability for each label at each hop to: now a word was said.
+
+Pure arithmetic on score sequences, without sound, so that other languages can follow it line by line.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.card import is_rejection
+from sayso.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class ListenerSettings:
+    """How eagerly a listener reports words. The defaults are chosen by `benchmarks/listening.py`.
+
+    Raises:
+        SettingsError: a value outside its range.
+
+    """
+
+    # Step between two windows. Shorter: a little sooner, and as many times more work.
+    hop_seconds: float = 0.1
+    # Stretch over which probabilities are averaged. Longer: fewer false alarms, later detections.
+    smoothing_seconds: float = 0.3
+    # Averaged probability from which a word counts as said. Higher: fewer false alarms, more misses.
+    threshold: float = 0.7
+    # Thresholds of single words, in place of `threshold`: higher for a word that is often heard wrongly.
+    word_thresholds: Mapping[str, float] = field(default_factory=dict)
+    # A word is reported again only after its average fell below this share of its threshold. Lower: a word
+    # that is drawn out is not reported twice; too low: a word repeated at once is reported only once.
+    release_ratio: float = 0.5
+    # After a word, none is reported for this long. Longer: fewer echoes of one word, fewer rapid commands.
+    suppression_seconds: float = 0.5
+    # Of the windows averaged, how many the word must lead. Higher: clicks and bangs pass less often.
+    minimum_count: int = 2
+    # Windows that are nowhere louder than this (level of a hop, full scale 0 dB) are taken for silence and not
+    # scored. Higher: less work and fewer false alarms in quiet rooms, until quiet speech is lost. -inf: off.
+    gate_dbfs: float = -60.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_seconds <= 10:
+            raise SettingsError("The hop must be longer than 0 and at most 10 seconds.")
+        if not (0 <= self.smoothing_seconds <= 60 and 0 <= self.suppression_seconds < math.inf):
+            raise SettingsError("Smoothing (at most 60 seconds) and suppression must not be negative.")
+        if not all(0 < level <= 1 for level in (self.threshold, *self.word_thresholds.values())):
+            raise SettingsError("Thresholds must lie above 0 and at most at 1.")
+        if not 0 <= self.release_ratio <= 1:
+            raise SettingsError("The release ratio must lie between 0 and 1.")
+        if not 1 <= self.minimum_count <= self.smoothing_hops:
+            raise SettingsError(
+                f"The minimum count must be 1 to {self.smoothing_hops}, the windows that are averaged."
+            )
+        if math.isnan(self.gate_dbfs):
+            raise SettingsError("The gate must be a level in dB.")
+
+    @property
+    def smoothing_hops(self) -> int:
+        """How many windows are averaged."""
+        return max(1, round(self.smoothing_seconds / self.hop_seconds))
+
+    @property
+    def suppression_hops(self) -> int:
+        """At least so many hops lie between two detections."""
+        return max(1, math.ceil(self.suppression_seconds / self.hop_seconds - 1e-6))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A word, decided at some hop."""
+
+    label: int
+    confidence: float  # the averaged probability
+    hops_ago: int  # the window, of those averaged, in which the word was surest; 0 is the latest
+
+
+class Decider:
+    """Decides at each hop whether a word was said; remembers as much as it averages."""
+
+    def __init__(self, labels: Sequence[str], settings: ListenerSettings) -> None:
+        """Start in silence.
+
+        Args:
+            labels: the L labels; those of silence and of unknown speech are never decided for.
+            settings: see there.
+
+        Raises:
+            SettingsError: a threshold for a word that is no label.
+
+        """
+        strangers = set(settings.word_thresholds) - set(labels)
+        if strangers:
+            raise SettingsError(f"There are thresholds for words that the model lacks: {sorted(strangers)}.")
+        levels = [settings.word_thresholds.get(label, settings.threshold) for label in labels]
+        self._thresholds = np.array(levels)  # (L,)
+        self._release = self._thresholds * settings.release_ratio
+        self._is_word = [not is_rejection(label) for label in labels]
+        self._settings = settings
+        self._history = np.zeros((settings.smoothing_hops, len(labels)))  # oldest first
+        self._armed = np.ones(len(labels), np.bool_)
+        self._silent_hops = settings.smoothing_hops  # since the last window that was scored
+        self._hops = settings.suppression_hops  # since the last decision
+
+    def step(self, probabilities: NDArray[np.floating] | None) -> Decision | None:
+        """Go one hop on.
+
+        Args:
+            probabilities: `(L,)` of this hop's window; None stands for silence.
+
+        """
+        self._hops += 1
+        self._silent_hops = 0 if probabilities is not None else self._silent_hops + 1
+        if self._silent_hops > len(self._history):  # nothing left to average: nothing to decide or to forget
+            return None
+        self._history[:-1] = self._history[1:]
+        self._history[-1] = 0 if probabilities is None else probabilities
+        smoothed = self._history.mean(axis=0)
+        self._armed |= smoothed < self._release
+        best = int(smoothed.argmax())
+        if (
+            self._hops < self._settings.suppression_hops
+            or smoothed[best] < self._thresholds[best]
+            or not (self._armed[best] and self._is_word[best])
+            or self._lead(best) < self._settings.minimum_count
+        ):
+            return None
+        self._armed[best] = False
+        self._hops = 0
+        latest_first = self._history[::-1, best]
+        return Decision(best, float(smoothed[best]), int(latest_first.argmax()))
+
+    def _lead(self, label: int) -> int:
+        """In how many of the averaged windows a label is the most probable; silence has no leader."""
+        leads = (self._history.argmax(axis=1) == label) & (self._history[:, label] > 0)
+        return int(np.count_nonzero(leads))
