@@ -4,17 +4,19 @@ import os
 import signal
 from pathlib import Path
 
-# A job started in the background ignores Ctrl-C, and so would the programs the tests start and interrupt.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# One thread a process, set before torch asks: on a busy machine, threads mostly wait for one another.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import numpy as np
 import pytest
 
 from sayso import audio
 from sayso.training import dataset
+
+
+def pytest_configure() -> None:
+    """Make processes alike, wherever the tests are started from."""
+    # A job started in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Set before torch asks: on a busy machine, threads mostly wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
