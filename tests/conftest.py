@@ -13,7 +13,7 @@ from sayso.training import dataset
 
 def pytest_configure() -> None:
     """Make processes alike, wherever the tests are started from."""
-    # A job started in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.
+    # A job in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Set before torch asks: on a busy machine, threads mostly wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -18,7 +18,8 @@ GUESTS = {
     "flask": ("sayso/web/",),
     "onnxruntime": ("sayso/recognizer.py",),
     "click": ("sayso/cli.py",),
-    "soundfile": ("sayso/audio.py",),
+    "soundfile": ("sayso/audio.py", "sayso/audio_stream.py"),
+    "sounddevice": ("sayso/microphone.py",),
     "av": ("sayso/audio_ffmpeg.py",),
 }
 
@@ -27,7 +28,10 @@ FLOORS = [
     {"sayso.errors"},
     {"sayso.audio_ffmpeg"},
     {"sayso.audio", "sayso.card"},
-    {"sayso.recognizer"},
+    {"sayso.audio_stream", "sayso.decision", "sayso.microphone"},
+    {"sayso.listener", "sayso.recognizer"},
+    {"sayso.listening"},
+    {"sayso.live"},
     {"sayso.evaluation"},
     {"sayso.training", "sayso.web"},
     {"sayso.cli"},

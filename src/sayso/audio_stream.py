@@ -3,7 +3,6 @@
 `audio.decode` answers for one recording, whole and bounded; this room for what has no length.
 """
 
-import io
 import os
 import stat
 from collections.abc import Iterator
@@ -109,16 +108,6 @@ def read_raw(stream: BinaryIO, sample_rate: int) -> Iterator[Samples]:
         yield np.frombuffer(piece[:whole], "<i2") * np.float32(1 / 32768)
 
 
-class _File(io.FileIO):
-    """A file in which a damaged recording may seek before the start: libsndfile then notices."""
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        try:
-            return super().seek(offset, whence)
-        except (OSError, OverflowError, ValueError):  # would be printed by the C callback, not raised
-            return self.tell()
-
-
 def _pieces(path: Path) -> Iterator[tuple[Samples, int]]:
     """Mono pieces of a file, and their rate."""
     try:
@@ -126,9 +115,11 @@ def _pieces(path: Path) -> Iterator[tuple[Samples, int]]:
             raise AudioError(f"'{path}' is not a file: give the path of one recording, or - for a pipe.")
         if not path.stat().st_size:
             raise EmptyAudio(f"The file '{path}' is empty: record it again.")
-        with _File(path) as file:
+        with path.open("rb") as file:
             try:
-                recording = soundfile.SoundFile(file)
+                # A descriptor: a file object would be read by callbacks from C, in which Ctrl-C is lost, and
+                # a path's ending would be believed. libsndfile closes it, also where it fails.
+                recording = soundfile.SoundFile(os.dup(file.fileno()))
             except soundfile.SoundFileError:
                 file.seek(0)
                 yield from _whole_pieces(file)
@@ -153,7 +144,7 @@ def _soundfile_pieces(recording: soundfile.SoundFile) -> Iterator[tuple[Samples,
         yield mono(piece, recording.samplerate), recording.samplerate
 
 
-def _whole_pieces(file: BinaryIO | io.FileIO) -> Iterator[tuple[Samples, int]]:
+def _whole_pieces(file: BinaryIO) -> Iterator[tuple[Samples, int]]:
     content = file.read(MAX_WHOLE_BYTES + 1)
     if len(content) > MAX_WHOLE_BYTES:
         raise AudioTooLong(

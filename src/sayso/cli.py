@@ -84,6 +84,24 @@ def recognize(files: tuple[str, ...], model: str | None, top: int, as_json: bool
 
 
 @main.command()
+@click.option(
+    "--file", help="A recording of any length, or - for raw 16-bit mono on stdin; else the microphone."
+)
+@click.option(
+    "--rate", default=16_000, show_default=True, type=click.IntRange(4_000, 192_000), help="Of stdin."
+)
+@model_option
+@click.option("--exec", "command", help="Run this for each word, with SAYSO_WORD and SAYSO_CONFIDENCE set.")
+@json_option
+def listen(file: str | None, rate: int, model: str | None, command: str | None, as_json: bool) -> None:
+    """Print each word as it is heard; Ctrl-C ends."""
+    from sayso.live import listen_and_print
+
+    recognizer = sayso.load(model)
+    listen_and_print(recognizer, file=file, sample_rate=rate, command=command, as_json=as_json)
+
+
+@main.command()
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Processes.")
@@ -179,12 +197,29 @@ def export(run: Path, output: Path, data: Path) -> None:
 @click.argument("folder", type=FILE, envvar="SAYSO_DATA", default="data/speech_commands")
 @click.option("--split", type=click.Choice(["testing", "validation"]), default="testing", show_default=True)
 @click.option("--write-card", is_flag=True, help="Write the figures into the model file's card.")
+@click.option(
+    "--report", "output", type=FILE, help="The whole exam, into this folder; called again, it goes on."
+)
+@click.option("--strangers", type=FILE, help="For the exam: a folder of words that the model is not to know.")
+@click.option(
+    "--quick", type=click.IntRange(1), metavar="CLIPS", help="For the exam: clips in each row of the audit."
+)
 @json_option
-def evaluate(model: str, folder: Path, split: Any, write_card: bool, as_json: bool) -> None:
+def evaluate(
+    model: str, folder: Path, split: Any, write_card: bool, output: Path | None, as_json: bool, **exam: Any
+) -> None:
     """Judge a MODEL on the clips of a FOLDER of words."""
-    from sayso.training.judge import evaluate as judge_model
+    from sayso.training import judge
 
-    report = judge_model(model, folder, split, write_card=write_card)
+    if output is not None:
+        if write_card:
+            raise click.UsageError("--write-card and --report are two calls: write the card first.")
+        sat = judge.examine(model, folder, split, output, exam["strangers"], exam["quick"])
+        click.echo(json.dumps(sat, indent=2) if as_json else f"{output / 'report.html'} is complete.")
+        return
+    if exam["strangers"] or exam["quick"]:
+        raise click.UsageError("--strangers and --quick belong to the exam: name its folder with --report.")
+    report = judge.evaluate(model, folder, split, write_card=write_card)
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return

@@ -26,7 +26,7 @@ class ListenerSettings:
     # Step between two windows. Shorter: a little sooner, and as many times more work.
     hop_seconds: float = 0.1
     # Stretch over which probabilities are averaged. Longer: fewer false alarms, later detections.
-    smoothing_seconds: float = 0.3
+    smoothing_seconds: float = 0.2
     # Averaged probability from which a word counts as said. Higher: fewer false alarms, more misses.
     threshold: float = 0.7
     # Thresholds of single words, in place of `threshold`: higher for a word that is often heard wrongly.
@@ -38,8 +38,9 @@ class ListenerSettings:
     suppression_seconds: float = 0.5
     # Of the windows averaged, how many the word must lead. Higher: clicks and bangs pass less often.
     minimum_count: int = 2
-    # Windows that are nowhere louder than this (level of a hop, full scale 0 dB) are taken for silence and not
-    # scored. Higher: less work and fewer false alarms in quiet rooms, until quiet speech is lost. -inf: off.
+    # Windows that are nowhere louder than this (level of a hop; full scale is 0 dB) are taken for silence and
+    # not scored. Higher: less work, fewer false alarms in quiet rooms; too high: quiet speech is lost.
+    # -inf: score everything.
     gate_dbfs: float = -60.0
 
     def __post_init__(self) -> None:

@@ -1,8 +1,8 @@
 """A stream of samples -> the words in it, each with its time.
 
-The listener knows no model: it is given `score`. Its windows lie on the stream's own clock, one each hop from
-the first sample on, so that the sizes of the chunks it is fed never matter: any chopping of a stream gives the
-detections of the whole. Memory does not grow, however long it listens.
+The listener knows no model: it is given `score`. Its windows lie on the stream's own clock, one each hop
+from the first sample on, so that the sizes of the chunks it is fed never matter: any chopping of a stream
+gives the detections of the whole. Memory does not grow, however long it listens.
 """
 
 import math

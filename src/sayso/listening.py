@@ -21,8 +21,7 @@ def listen(
 
     Args:
         recognizer: who listens.
-        chunks: arrays `(n,)` or `(n, channels)` of any n and any type that `recognize` takes; they may come for
-            ever.
+        chunks: arrays `(n,)` or `(n, channels)`, any n, of any type that `recognize` takes; endless ones too.
         sample_rate: of the chunks, in hertz; the recogniser's own where left out.
         settings: how eagerly words are reported.
 

@@ -1,5 +1,8 @@
 """What `sayso listen` does besides listening: a live line on the terminal, and programs started by words."""
 
+import dataclasses
+import json
+import math
 import os
 import shlex
 import shutil
@@ -7,17 +10,64 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from typing import Any, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.audio_stream import read_file, read_raw
 from sayso.errors import SettingsError
 from sayso.listener import Detection
+from sayso.listening import listen
+from sayso.microphone import open_microphone
+from sayso.recognizer import Recognizer
 
 METER_CELLS = 20
 METER_FLOOR_DBFS = -60.0
 MAX_RUNNING = 8  # programs at once: one that hangs must not fill the machine
+
+
+def listen_and_print(
+    recognizer: Recognizer, *, file: str | None, sample_rate: int, command: str | None, as_json: bool
+) -> None:
+    """Print each word as it is heard, until the sound ends or Ctrl-C is pressed.
+
+    Args:
+        recognizer: who listens.
+        file: a recording of any length; `-` for raw samples on stdin; the microphone where left out.
+        sample_rate: of raw samples, in hertz.
+        command: see `Programs`.
+        as_json: JSON lines also on a terminal; elsewhere they always are.
+
+    Raises:
+        AudioError: the recording, or the microphone, cannot be heard.
+        SettingsError: the command cannot be run.
+
+    """
+    line = None if as_json or not sys.stdout.isatty() else LiveLine(sys.stdout)
+    own_rate = recognizer.card.sample_rate
+    with ExitStack() as stack:
+        programs = stack.enter_context(Programs(command)) if command is not None else None
+        chunks: Iterator[NDArray[np.float32]]
+        if file is None:
+            chunks, rate = stack.enter_context(open_microphone())
+        elif file == "-":
+            chunks, rate = read_raw(sys.stdin.buffer, sample_rate), sample_rate
+        else:
+            chunks, rate = read_file(file, own_rate), own_rate
+        if line:
+            stack.callback(line.clear)
+            chunks = line.watch(chunks)
+        with suppress(KeyboardInterrupt):
+            for detection in listen(recognizer, chunks, sample_rate=rate):
+                if line:
+                    line.show(detection)
+                else:
+                    sys.stdout.write(json.dumps(dataclasses.asdict(detection), ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+                if programs:
+                    programs.start(detection)
 
 
 class LiveLine:
@@ -53,8 +103,8 @@ class LiveLine:
 def meter(samples: NDArray[np.float32]) -> str:
     """The level of samples `(n,)` as a bar."""
     power = float(np.mean(np.square(samples))) if len(samples) else 0.0
-    level_dbfs = 10 * np.log10(max(power, 1e-12))
-    cells = round(METER_CELLS * min(1.0, max(0.0, 1 - level_dbfs / METER_FLOOR_DBFS)))
+    level_dbfs = 10 * math.log10(max(power, 1e-12))
+    cells = round(METER_CELLS * float(np.clip(1 - level_dbfs / METER_FLOOR_DBFS, 0, 1)))
     return "█" * cells + "░" * (METER_CELLS - cells)
 
 
@@ -65,8 +115,8 @@ class Programs:
         """Check a command line.
 
         Args:
-            command: split as a shell would split it, but nothing in it is expanded. The program finds the word
-                and the confidence in its environment: SAYSO_WORD, SAYSO_CONFIDENCE.
+            command: split as a shell would split it, but nothing in it is expanded. The program finds the
+                word and the confidence in its environment: SAYSO_WORD, SAYSO_CONFIDENCE.
 
         Raises:
             SettingsError: it cannot be split, or there is no such program.
@@ -84,9 +134,7 @@ class Programs:
         """Start the program. What it prints goes to stderr, so that stdout holds detections alone."""
         self._running = [program for program in self._running if program.poll() is None]
         if len(self._running) >= MAX_RUNNING:
-            print(  # noqa: T201
-                f"{self._arguments[0]} not started: {MAX_RUNNING} are still running", file=sys.stderr
-            )
+            sys.stderr.write(f"{self._arguments[0]} is not started: {MAX_RUNNING} are still running.\n")
             return
         environment = {
             **os.environ,

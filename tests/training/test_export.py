@@ -10,7 +10,8 @@ from sayso.training import export as exporting
 from sayso.training.export import export
 from sayso.training.recipe import Recipe
 from sayso.training.run import Run
-from sayso.training.train import load_splits, train
+from sayso.training.splits import load_splits
+from sayso.training.train import train
 
 
 @pytest.fixture(scope="module")

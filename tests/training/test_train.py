@@ -1,9 +1,11 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from sayso.errors import DataError, RecipeError, RunError
 from sayso.training.optimization import learning_rate
 from sayso.training.recipe import Recipe, TrainingRecipe
 from sayso.training.run import Run
+from sayso.training.splits import load_splits
 from sayso.training.train import train
 
 AUGMENT = """
@@ -154,6 +157,41 @@ def test_a_student_learns_from_its_teacher(
     train(Recipe.read(recipe_file("teacher", epochs=15)), tone_words, tmp_path / "teacher")
     recipe = recipe_file("student", epochs=15, teachers=[str(tmp_path / "teacher")], teacher_weight=1.0)
     run = train(Recipe.read(recipe), tone_words, tmp_path / "student")
+    assert run.metrics()[-1]["validation_accuracy"] > 0.9
+
+
+def test_a_run_may_start_from_another(
+    recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
+) -> None:
+    """Started from a trained network, with a learning rate of almost nothing, it knows the words at once."""
+    train(Recipe.read(recipe_file("first", epochs=15)), tone_words, tmp_path / "first")
+    second = recipe_file("second", epochs=1, learning_rate=1e-9, start=str(tmp_path / "first"))
+    run = train(Recipe.read(second), tone_words, tmp_path / "second")
+    assert run.metrics()[0]["validation_accuracy"] > 0.9
+    other = recipe_file("other", epochs=1, start=str(tmp_path / "first"))
+    other.write_text(other.read_text().replace('"m5_narrow"', '"m3"'))
+    with pytest.raises(RunError, match="another network"):
+        train(Recipe.read(other), tone_words, tmp_path / "other")
+
+
+def test_silence_and_other_words_become_labels(
+    recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
+) -> None:
+    """Of three tones, one is a word, one is unknown, and one, held out, is never trained on."""
+    folder, others = tmp_path / "words", tmp_path / "others"
+    for target, words in ((folder, ["high"]), (others, ["high", "low", "middle"])):
+        for word in words:
+            shutil.copytree(tone_words / word, target / word)
+    recipe = recipe_file(epochs=10)
+    values = 'unknown = ["others"]\nheld_out_words = ["middle"]\nsilence_clips = 20\n'
+    recipe.write_text(recipe.read_text().replace("[training]", f"[data]\n{values}[training]"))
+    run = train(Recipe.read(recipe), folder, tmp_path / "run")
+    _, labels = run.network()
+    assert labels == ("high", "_silence_", "_unknown_")
+    training, validation, _ = load_splits(run.recipe, folder)
+    assert Counter(clip.word for clip in training.clips) == {"high": 48, "_silence_": 20, "_unknown_": 60}
+    assert Counter(clip.word for clip in validation.clips) == {"high": 12, "_unknown_": 12}
+    assert {clip.path.parent.name for clip in training.clips if clip.word == "_unknown_"} == {"low"}
     assert run.metrics()[-1]["validation_accuracy"] > 0.9
 
 

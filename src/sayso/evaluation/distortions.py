@@ -21,7 +21,7 @@ _MU = 255.0  # ITU-T G.711
 _PINK_LOWEST_HZ = 40.0  # below, microphones hear little, and most of pink noise would lie there
 _REVERB_DIRECT_SAMPLES = 40  # 2.5 ms after the direct sound, where the reverberant part begins
 _BABBLE_VOICES = 6
-_STRETCHES_TRIED = 10
+_STRETCHES_TRIED = 100
 
 
 def record_at(waveforms: Waveforms, sample_rate: int) -> Waveforms:
@@ -144,8 +144,8 @@ def babble(voices: Waveforms, random: np.random.Generator) -> Waveforms:
 def stretch(recording: Waveforms, count: int, random: np.random.Generator) -> Waveforms:
     """A random stretch `(count,)` of a recording `(N,)`, repeated if it is shorter.
 
-    A stretch between the sounds (a tenth of the recording's level) is drawn again: turned up to a wanted ratio
-    it would be the noise of the microphone, not the kind of noise that the recording is named after.
+    A stretch between the sounds (a tenth of the recording's level) is drawn again: turned up to a wanted
+    ratio it would be the microphone's noise, not the kind of noise that the recording is named after.
     """
     if len(recording) < count:
         recording = np.tile(recording, -(-count // len(recording)))

@@ -4,6 +4,7 @@ What stands for a clip is its *confidence*, the highest probability among the wo
 that reaches a threshold. Words are to be accepted, strangers are not. Arrays in, values out.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,3 +110,57 @@ def det_curve(words: Confidences, strangers: Confidences, points: int = DET_POIN
     return tuple(
         DetPoint(float(thresholds[index]), float(accepts[index]), float(rejects[index])) for index in chosen
     )
+
+
+def judge(
+    probabilities: Confidences,
+    truths: NDArray[np.integer[Any]],
+    speakers: Sequence[str],
+    strangers: Confidences,
+    stranger_words: Sequence[str],
+    *,
+    labels: Sequence[str],
+    covered: NDArray[np.bool_],
+    own_threshold: float,
+) -> dict[str, Any]:
+    """All figures of a model among strangers, plain values ready for JSON.
+
+    The thresholds for the wanted false-accept rates are set on these very strangers: the figures say how well
+    words and strangers can be told apart. What the model's own threshold does here, the last point says.
+
+    Args:
+        probabilities: `(N, L)` of clips with a word.
+        truths: `(N,)`, their labels.
+        speakers: `(N,)`, who spoke them.
+        strangers: `(M, L)`, probabilities of clips without a word.
+        stranger_words: `(M,)`, what they say.
+        labels: the `L` labels' names.
+        covered: `(N,)`, whether the clip's word had enough training clips.
+        own_threshold: the one the model ships with.
+
+    """
+    words, others = confidence(probabilities, labels), confidence(strangers, labels)
+    right, who = metrics.is_right(probabilities, truths), np.asarray(speakers)
+    wanted: list[float | None] = [*FALSE_ACCEPT_RATES, None]
+    points = []
+    for rate in wanted:
+        threshold = own_threshold if rate is None else threshold_for(others, rate)
+        point = dataclasses.asdict(operate(words, right, who, others, threshold))
+        if covered.any():
+            of_covered = operate(words[covered], right[covered], who[covered], others, threshold)
+            point["correct_covered"] = dataclasses.asdict(of_covered.correct)
+        else:
+            point["correct_covered"] = None
+        points.append({"wanted_false_accepts": rate, **point})
+    said = np.asarray(stranger_words)
+    return {
+        "strangers": len(others),
+        "auroc": auroc(words, others),
+        "auroc_covered": auroc(words[covered], others) if covered.any() else None,
+        "points": points,
+        "accepted_by_word": {  # at the highest wanted rate
+            str(word): float((others[said == word] >= points[-2]["threshold"]).mean())
+            for word in np.unique(said)
+        },
+        "det": [dataclasses.asdict(point) for point in det_curve(words, others)],
+    }

@@ -1,6 +1,7 @@
 """What is finished of an exam, kept so that a second call goes on where the first was stopped."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
@@ -21,33 +22,40 @@ class Parts:
     folder: Path
     key: str  # names the model and the clips
 
-    def values(self, section: str, make: Callable[[], Any]) -> Any:
-        """The values of a section, ready for JSON: those kept, or those made now, and then kept."""
-        path = self._path(section, "json")
+    def values(self, section: str, make: Callable[[], Any], *, depends: str = "") -> Any:
+        """The values of a section, ready for JSON: those kept, or those made now, and then kept.
+
+        Args:
+            section: its name.
+            make: works the values out.
+            depends: names whatever else they depend on.
+
+        """
+        path = self._path(section, depends, "json")
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
-        made = make()
-        write(path, json.dumps(made, indent=1, ensure_ascii=False).encode())
-        return made
+        text = json.dumps(make(), indent=1, ensure_ascii=False)
+        write(path, text.encode())
+        return json.loads(text)  # as a second call will see it
 
-    def array(self, section: str, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The scores of a section: those kept, or those made now, and then kept."""
-        path = self._path(section, "npy")
+    def array(
+        self, section: str, make: Callable[[], NDArray[np.float32]], *, depends: str = ""
+    ) -> NDArray[np.float32]:
+        """The scores of a section: those kept, or those made now, and then kept; as `values`."""
+        path = self._path(section, depends, "npy")
         if path.is_file():
             kept: NDArray[np.float32] = np.load(path, allow_pickle=False)
             return kept
         made = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.{os.getpid()}")
-        with half.open("wb") as file:
-            np.save(file, made)
-        half.replace(path)
+        content = io.BytesIO()
+        np.save(content, made)
+        write(path, content.getvalue())
         return made
 
-    def _path(self, section: str, ending: str) -> Path:
-        digest = hashlib.blake2b(f"{_FORMAT}\0{self.key}\0{section}".encode(), digest_size=8).hexdigest()
-        readable = "".join(letter if letter.isalnum() else "-" for letter in section.split("\0")[0])
-        return self.folder / f"{readable}.{digest}.{ending}"
+    def _path(self, section: str, depends: str, ending: str) -> Path:
+        digest = digest_of(*(part.encode() for part in (_FORMAT, self.key, section, depends)))
+        readable = "".join(letter if letter.isalnum() else "-" for letter in section)
+        return self.folder / f"{readable}.{digest[:16]}.{ending}"
 
 
 def write(path: Path, content: bytes) -> None:

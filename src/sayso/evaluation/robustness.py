@@ -58,8 +58,8 @@ def conditions(
     """All rows of the audit, the unchanged clips first.
 
     Args:
-        recordings: background recordings `(N,)` at 16 kHz, by kind ("running_tap"). Each kind gets rows of its
-            own, so that one can ask how a model fares in a kind it was not trained with; the rows named
+        recordings: background recordings `(N,)` at 16 kHz, by kind ("running_tap"). Each kind gets rows of
+            its own, so that one can ask how a model fares in a kind it was not trained with; the rows named
             "background" draw from all kinds but the white and the pink.
         voices: `(V, T)` other clips, of which babble is made; without any, there is none.
         snrs_db: signal-to-noise ratios of each kind of noise.

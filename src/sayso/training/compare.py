@@ -81,8 +81,8 @@ class Comparison:
         clips = sorted({row["accuracy"]["clips"] for row in self.rows})
         return (
             f"On {' or '.join(f'{count:,}' for count in clips)} validation clips; intervals are 95 %, a "
-            "bootstrap over speakers. New clips: those the data lists as recorded later. MACs: of one window, "
-            "front end included. ms: one window, one thread. p: McNemar's test against the row above."
+            "bootstrap over speakers. New clips: those the data lists as recorded later. MACs: of one "
+            "window, front end included. ms: one window, one thread. p: McNemar's test against the row above."
         )
 
     def plot(self, path: Path) -> None:
@@ -97,7 +97,7 @@ class Comparison:
                 accuracy = row["accuracy"]
                 value = 100 * accuracy["value"]
                 error = [[value - 100 * accuracy["low"]], [100 * accuracy["high"] - value]]
-                axes.errorbar(row["macs"], value, yerror=error, fmt="o", capsize=2)
+                axes.errorbar(row["macs"], value, yerr=error, fmt="o", capsize=2)
                 axes.annotate(
                     row["run"], (row["macs"], value), (5, 4), textcoords="offset points", fontsize="small"
                 )

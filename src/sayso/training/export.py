@@ -24,7 +24,7 @@ from sayso.training.judge import batches
 from sayso.training.model_file import with_card
 from sayso.training.models import parameter_count
 from sayso.training.run import Run
-from sayso.training.train import load_splits
+from sayso.training.splits import load_splits
 
 TOLERANCE = 1e-4  # greatest difference between a score in torch and in the file
 OPSET = 18

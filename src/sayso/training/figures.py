@@ -23,13 +23,13 @@ from sayso.recognizer import Recognizer
 from sayso.training.atomic import write_atomically
 from sayso.training.cache import ClipSet
 from sayso.training.export import PROOF_CLIPS, count_words, describe_data, prove_equal, to_onnx
-from sayso.training.judge import batches
 from sayso.training.held_out_noise import judge_in_noise
+from sayso.training.judge import batches
 from sayso.training.macs import count_macs
 from sayso.training.model_file import with_card
 from sayso.training.models import Network, parameter_count
 from sayso.training.run import Run
-from sayso.training.train import load_splits
+from sayso.training.splits import load_splits
 
 FORMAT = 1  # changes when the same run would be measured otherwise
 NEW_CLIPS_LIST = "new_in_v0.02.txt"  # recorded later, on other devices: what a model is chosen by

@@ -1,7 +1,7 @@
 """A model file against the clips of a folder."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from sayso import audio
+from sayso.errors import DataError
 from sayso.evaluation import closed_set
+from sayso.evaluation.audit import CLIPS
 from sayso.recognizer import bundled, load
 from sayso.training.atomic import write_atomically
-from sayso.training.cache import ClipSet, load_folder
-from sayso.training.dataset import Split
+from sayso.training.cache import SAMPLE_RATE, ClipSet, load_folder
+from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER, Split
 
 BATCH = 256
+MAX_NOISE_SECONDS = 3600.0
 
 
 def evaluate(model: str, folder: Path, split: Split, *, write_card: bool = False) -> dict[str, Any]:
@@ -38,8 +42,7 @@ def evaluate(model: str, folder: Path, split: Split, *, write_card: bool = False
     path = bundled().get(model, Path(model))
     recognizer = load(model)
     card = recognizer.card
-    clips = load_folder(folder)
-    clips = clips.select([clip.split == split and clip.word in card.words for clip in clips.clips])
+    clips = known_clips(folder, split, card.words)
     labels = clips.labels(card.labels)
     logits = closed_set.score_all(recognizer.score, batches(clips))
     judged = closed_set.judge(
@@ -71,6 +74,91 @@ def evaluate(model: str, folder: Path, split: Split, *, write_card: bool = False
         "parameters": card.parameters,
         "training_minutes": card.training_minutes,
         "recipe_digest": card.recipe_digest,
+    }
+
+
+def examine(
+    model: str,
+    folder: Path,
+    split: Split,
+    output: Path,
+    strangers: Path | None = None,
+    audit_clips: int | None = None,
+) -> dict[str, Any]:
+    """Let a model sit the exam, and write its report.
+
+    Args:
+        model: name of a model that ships, or a model file.
+        folder: a folder of words with the model's words; noise for the audit in its `_background_noise_`.
+        split: which split.
+        output: folder for the report and for the finished sections, with which a second call goes on.
+        strangers: a folder of words that the model is not to know; those that it does know are left out.
+        audit_clips: how many clips each row of the audit asks; `audit.CLIPS` by default.
+
+    Returns:
+        the report, plain values as in `report.json`.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        DataError: a folder cannot be read, or holds nothing to ask.
+
+    """
+    from sayso.evaluation import report_plots  # noqa: F401  without matplotlib, say so before the work
+    from sayso.evaluation.exam import examine as examine_candidate
+    from sayso.evaluation.questions import Candidate, Questions
+    from sayso.evaluation.report import write_report
+
+    recognizer = load(model)
+    card = recognizer.card
+    clips = known_clips(folder, split, card.words)
+    strange = load_folder(strangers) if strangers else None
+    if strange is not None:
+        strange = strange.select([clip.word not in card.words for clip in strange.clips])
+        if not len(strange):
+            raise DataError(
+                f"{strangers} holds no word that {card.name} does not know: choose other strangers."
+            )
+    report = examine_candidate(
+        Candidate(
+            recognizer.score, card, recognizer.digest, bundled().get(model, Path(model)).stat().st_size
+        ),
+        Questions(
+            name=folder.name,
+            split=split,
+            clips=clips,
+            labels=clips.labels(card.labels),
+            speakers=[clip.speaker for clip in clips.clips],
+            strangers=strange,
+            stranger_words=[clip.word for clip in strange.clips] if strange else [],
+            recordings=read_recordings(folder / NOISE_FOLDER),
+        ),
+        output / "parts",
+        audit_clips=audit_clips or CLIPS,
+    )
+    write_report(report, output)
+    return report
+
+
+def known_clips(folder: Path, split: Split, words: Sequence[str]) -> ClipSet:
+    """The clips of one split that hold one of the words.
+
+    Raises:
+        DataError: there are none, or the folder cannot be read.
+
+    """
+    clips = load_folder(folder)
+    clips = clips.select([clip.split == split and clip.word in words for clip in clips.clips])
+    if not len(clips):
+        raise DataError(f"The {split} split of {folder} holds none of the model's words.")
+    return clips
+
+
+def read_recordings(folder: Path) -> dict[str, NDArray[np.float32]]:
+    """The background recordings `(N,)` of a folder at 16 kHz, by name; none where there is no such folder."""
+    return {
+        path.stem: audio.decode(path, SAMPLE_RATE, max_seconds=MAX_NOISE_SECONDS)
+        for path in sorted(folder.glob("*"))
+        if path.suffix.lower() in AUDIO_ENDINGS
     }
 
 

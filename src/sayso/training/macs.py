@@ -1,5 +1,7 @@
 """How much a network multiplies, counted while it runs rather than taken from a paper."""
 
+import warnings
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,18 +25,15 @@ def count_macs(network: Network, samples: int) -> tuple[int, int]:
 
     """
     waveform = torch.zeros(1, samples)
-    graph = torch.export.export(network, (waveform,)).module()
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of recurrent layers, the exporter warns about torch's own ways
+        graph = torch.export.export(network, (waveform,)).module()
         features = network.frontend(waveform)
         return _count(graph, waveform), _count(nn.Sequential(network.body, network.head), features)
 
 
 def _count(module: nn.Module, given: torch.Tensor) -> int:
     # Without mkldnn an LSTM is a loop of products, which are counted; as one call it would count nothing.
-    with (
-        torch.no_grad(),
-        torch.backends.mkldnn.flags(enabled=False),
-        FlopCounterMode(display=False) as counter,
-    ):
+    with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         module(given)
     return int(counter.get_total_flops()) // 2

@@ -24,6 +24,11 @@ class DataRecipe:
     extra: tuple[
         str, ...
     ] = ()  # folders of words beside the data folder, all of whose clips join the training
+    unknown: tuple[str, ...] = ()  # folders of other words beside the data folder: the label `_unknown_`
+    held_out_words: tuple[str, ...] = ()  # of those, kept for judging
+    silence_clips: int = (
+        0  # in each epoch, digital silence to which noise may be added: the label `_silence_`
+    )
     held_out_noises: tuple[str, ...] = ()  # background recordings kept for judging, by name without ending
     leak: bool = False  # trains on validation and test clips too: only to measure what leakage is worth
 
@@ -53,6 +58,7 @@ class TrainingRecipe:
     label_smoothing: float = 0.0  # share of the target spread over all labels
     ema_decay: float = 0.0  # of the averaged weights that are judged and exported; 0: the weights themselves
     precision: Literal["float32", "bfloat16"] = "float32"
+    start: str = ""  # a run folder whose best weights are started from, as far as they fit
     teachers: tuple[str, ...] = ()  # run folders of networks to learn from, see `distillation`
     teacher_weight: float = 0.5  # share of the loss that is theirs
     teacher_temperature: float = 2.0  # that softens their answers
@@ -109,9 +115,21 @@ class Recipe:
         return dataclasses.replace(self, training=dataclasses.replace(self.training, epochs=epochs))
 
     def digest(self) -> str:
-        """SHA-256 of everything but the notes."""
-        values = self.to_values() | {"notes": ""}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what differs from the defaults, notes apart: a new entry changes no old recipe."""
+        text = json.dumps(_stated(dataclasses.replace(self, notes="")), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stated(value: Any) -> Any:
+    """A recipe's values without those that are the defaults."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    stated = {}
+    for item in dataclasses.fields(value):
+        default = item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
+        if getattr(value, item.name) != default:
+            stated[item.name] = _stated(getattr(value, item.name))
+    return stated
 
 
 def _cast(value: Any, wanted: Any, where: str) -> Any:

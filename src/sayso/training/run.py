@@ -9,7 +9,7 @@ events.out.…        TensorBoard
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -123,6 +123,29 @@ class Run:
             "data": dict(data),
         }
         write_atomically(self.folder / "environment.json", json.dumps(environment, indent=2).encode())
+
+
+@torch.no_grad()
+def copy_weights(run: Run, network: Network, words: Sequence[str]) -> None:
+    """Start a network from a run's best weights, as far as they fit; the head by its words.
+
+    Raises:
+        RunError: the run has none, or none that fit.
+
+    """
+    source, known = run.network()
+    own, given = network.state_dict(), source.state_dict()
+    fitting = [name for name in own if name in given and own[name].shape == given[name].shape]
+    if 2 * sum(own[name].numel() for name in fitting) < sum(weight.numel() for weight in own.values()):
+        raise RunError(f"{run.folder} is a run of another network: its weights do not fit this recipe's.")
+    for name in fitting:
+        if not name.startswith("head."):
+            own[name].copy_(given[name])
+    if network.head.in_features == source.head.in_features:
+        for label, word in enumerate(words):
+            if word in known:
+                network.head.weight[label] = source.head.weight[known.index(word)]
+                network.head.bias[label] = source.head.bias[known.index(word)]
 
 
 def build(recipe: Recipe, labels: int) -> Network:

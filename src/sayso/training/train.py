@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from sayso.errors import DataError
 from sayso.training.augment import build, read_noises
-from sayso.training.cache import ClipSet, load_folder
-from sayso.training.dataset import NOISE_FOLDER, words_of
+from sayso.training.dataset import NOISE_FOLDER
 from sayso.training.distributed import Team
 from sayso.training.recipe import Recipe
 from sayso.training.run import Run
+from sayso.training.splits import load_splits
 from sayso.training.trainer import Trainer
 
 
@@ -38,26 +37,3 @@ def train(recipe: Recipe, folder: Path, out: Path) -> Run:
         noises = read_noises(folder / NOISE_FOLDER, exclude=recipe.data.held_out_noises)
     Trainer(run, training, validation, words, build(recipe.augment, noises), team).fit()
     return run
-
-
-def load_splits(recipe: Recipe, folder: Path) -> tuple[ClipSet, ClipSet, tuple[str, ...]]:
-    """The clips to train on, the clips to validate on, and the words in label order."""
-    clips = load_folder(folder)
-    words = words_of(clips.clips)
-    if recipe.data.words:
-        missing = sorted(set(recipe.data.words) - set(words))
-        if missing:
-            raise DataError(f"{folder} has no recordings of {', '.join(missing)}.")
-        words = tuple(sorted(recipe.data.words))
-        clips = clips.select([clip.word in words for clip in clips.clips])
-    validation = clips.select([clip.split == "validation" for clip in clips.clips])
-    training = clips if recipe.data.leak else clips.select([clip.split == "training" for clip in clips.clips])
-    for name in recipe.data.extra:
-        extra = load_folder(folder.parent / name)
-        training = training.join(extra.select([clip.word in words for clip in extra.clips]))
-    if len(training) < recipe.training.batch_size or not len(validation):
-        raise DataError(
-            f"{folder} gives {len(training)} training and {len(validation)} validation clips: too few for "
-            f"batches of {recipe.training.batch_size}. Record more, or make `batch_size` smaller."
-        )
-    return training, validation, words

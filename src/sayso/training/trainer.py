@@ -5,6 +5,7 @@ so a run that was killed goes on to the very weights it would have reached.
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from sayso.training.curves import Curves
 from sayso.training.distillation import Teachers
 from sayso.training.distributed import Team
 from sayso.training.optimization import AveragedWeights, learning_rate, make_optimizer
-from sayso.training.run import Run, build
+from sayso.training.run import Run, build, copy_weights
 
 JUDGE_BATCH = 512
 GROUP = 32  # clips augmented together, from one seed: the same whatever the number of processes
@@ -58,6 +59,8 @@ class Trainer:
         self.steps = self.recipe.epochs * self.steps_per_epoch
         torch.manual_seed(self.seed)
         self.network = build(run.recipe, len(words)).to(self.device)
+        if self.recipe.start:
+            copy_weights(Run.open(Path(self.recipe.start)), self.network, words)
         self.averaged = AveragedWeights(self.network, self.recipe.ema_decay)
         team.share_statistics(self.network)
         self.optimizer = make_optimizer(self.network, self.recipe)
