@@ -2,6 +2,7 @@ import itertools
 import math
 import tracemalloc
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def listener(**changed: object) -> Listener:
     return Listener(oracle, LABELS, sample_rate=RATE, window_samples=WINDOW, settings=chosen)
 
 
-def hear(samples: Array, sizes: Sequence[int] = (), **changed: object) -> list[Detection]:
+def hear(samples: Array, sizes: Sequence[int] = (), **changed: Any) -> list[Detection]:
     """What is detected when the samples are cut into chunks of these sizes, then the rest."""
     hearing, found, start = listener(**changed), [], 0
     for size in sizes:
@@ -78,7 +79,7 @@ def test_chopping_never_matters(
     samples += np.float32(0.001) * np.random.default_rng(seed).standard_normal(len(samples)).astype(
         np.float32
     )
-    changed = {"hop_seconds": hop, "gate_dbfs": gate_dbfs, "minimum_count": 1}
+    changed: dict[str, Any] = {"hop_seconds": hop, "gate_dbfs": gate_dbfs, "minimum_count": 1}
     assert hear(samples, sizes, **changed) == hear(samples, **changed)
 
 
@@ -122,8 +123,8 @@ def test_a_word_said_again_is_detected_again_once_it_was_gone() -> None:
     drawn_out = stream_of([("low", start) for start in range(1_000, 5_000, WORD_SAMPLES)], 7_000)
     assert len(hear(drawn_out)) == 1
     flickering = stream_of([("low", start) for start in range(1_000, 5_000, WORD_SAMPLES + 700)], 7_000)
-    assert len(hear(flickering, release_ratio=0.2)) == 1
-    assert len(hear(flickering, release_ratio=1.0, threshold=0.95)) == 4
+    assert len(hear(flickering, release_ratio=0.2, edge_seconds=0)) == 1
+    assert len(hear(flickering, release_ratio=1.0, release_seconds=0, threshold=0.95, edge_seconds=0)) == 4
 
 
 def test_each_word_may_have_its_threshold() -> None:
@@ -161,13 +162,29 @@ def test_silence_is_not_scored() -> None:
     assert hearing.feed(quiet) == []
     assert asked == []
     hearing.feed(stream_of([("low", 1_000)], 5_000))
-    assert sum(asked) == 4 + 9  # the windows that touch the word
+    assert sum(asked) == 6  # the windows in which the word's loudest hop is not at an edge
 
 
 def test_what_is_not_a_number_is_not_scored() -> None:
     samples = stream_of([("low", 8_000)], 10_000)
     samples[3_000] = np.nan
     assert [found.word for found in hear(samples, gate_dbfs=-60.0)] == ["low"]
+
+
+def test_a_word_that_is_cut_off_at_the_edge_is_not_judged() -> None:
+    # Half a "low" sounds like "middle" to this score; with the whole word in the window it does not.
+    def confused(windows: Array) -> Array:
+        shares = oracle(windows)
+        is_half = (shares[:, 0] > 0.1) & (shares[:, 0] < 0.9)
+        shares[is_half] = [0, 1, 0, 0, 0]
+        return shares
+
+    samples = stream_of([("low", 2_000)], 5_000)
+    samples[2_100:2_200] *= 1.1  # the loudest hop
+    for edge_seconds, words in ((0.0, ["middle", "low", "middle"]), (0.3, ["low"])):
+        chosen = ListenerSettings(edge_seconds=edge_seconds, suppression_seconds=0.1, release_seconds=0)
+        hearing = Listener(confused, LABELS, sample_rate=RATE, window_samples=WINDOW, settings=chosen)
+        assert [one.word for one in [*hearing.feed(samples), *hearing.finish()]] == words
 
 
 def test_finish_begins_a_new_stream() -> None:
@@ -206,6 +223,8 @@ def test_a_day_of_listening_takes_no_memory() -> None:
         {"word_thresholds": {"low": 1.1}},
         {"word_thresholds": {"sideways": 0.5}},
         {"release_ratio": 1.5},
+        {"release_ratio": 0.0},
+        {"edge_seconds": -0.1},
         {"minimum_count": 9},
         {"gate_dbfs": math.nan},
     ],

@@ -182,13 +182,14 @@ def experiments(recipes: Path, data: Path, runs: Path, results: Path) -> None:
 @main.command()
 @click.argument("run", type=FILE)
 @click.option("-o", "output", type=FILE, required=True, help="The model file to write.")
+@click.option("--strangers", multiple=True, type=FILE, help="Folders of other words: sets the threshold.")
 @data_option
-def export(run: Path, output: Path, data: Path) -> None:
+def export(run: Path, output: Path, strangers: tuple[Path, ...], data: Path) -> None:
     """Write the network of a RUN as a model file."""
     from sayso.training.export import export as export_run
     from sayso.training.run import Run
 
-    card = export_run(Run.open(run), output, data)
+    card = export_run(Run.open(run), output, data, strangers)
     click.echo(f"{output}: {len(card.labels)} labels, {card.figures[0].value:.2%} on validation")
 
 
@@ -201,9 +202,7 @@ def export(run: Path, output: Path, data: Path) -> None:
     "--report", "output", type=FILE, help="The whole exam, into this folder; called again, it goes on."
 )
 @click.option("--strangers", type=FILE, help="For the exam: a folder of words that the model is not to know.")
-@click.option(
-    "--quick", type=click.IntRange(1), metavar="CLIPS", help="For the exam: clips in each row of the audit."
-)
+@click.option("--quick", "audit_clips", type=click.IntRange(1), help="For the exam: clips an audit row.")
 @json_option
 def evaluate(
     model: str, folder: Path, split: Any, write_card: bool, output: Path | None, as_json: bool, **exam: Any
@@ -211,24 +210,34 @@ def evaluate(
     """Judge a MODEL on the clips of a FOLDER of words."""
     from sayso.training import judge
 
-    if output is not None:
-        if write_card:
-            raise click.UsageError("--write-card and --report are two calls: write the card first.")
-        sat = judge.examine(model, folder, split, output, exam["strangers"], exam["quick"])
-        click.echo(json.dumps(sat, indent=2) if as_json else f"{output / 'report.html'} is complete.")
-        return
-    if exam["strangers"] or exam["quick"]:
-        raise click.UsageError("--strangers and --quick belong to the exam: name its folder with --report.")
-    report = judge.evaluate(model, folder, split, write_card=write_card)
-    if as_json:
-        click.echo(json.dumps(report, indent=2))
-        return
-    for figure in report["figures"]:
-        click.echo(
-            f"{figure['name']}: {figure['value']:.2%} "
-            f"({figure['low']:.2%} to {figure['high']:.2%}, {figure['clips']:,} clips, {split})"
-        )
-    click.echo(f"{report['milliseconds']:.2f} ms a clip, {report['bytes']:,} bytes")
+    if any(exam.values()) if output is None else write_card:
+        raise click.UsageError("--strangers and --quick need --report, and --write-card goes without it.")
+    if output is None:
+        report = judge.evaluate(model, folder, split, write_card=write_card)
+        text = judge.in_words(report)
+    else:
+        report = judge.examine(model, folder, split, output, **exam)
+        text = f"{output / 'report.html'} is complete."
+    click.echo(json.dumps(report, indent=2) if as_json else text)
+
+
+@main.command()
+@click.argument("words", nargs=-1)
+@click.option("-o", "output", type=FILE, required=True, help="Folder in which each word gets its own.")
+@click.option(
+    "--clips", default=20, show_default=True, type=click.IntRange(1), help="Recordings of each word."
+)
+@click.option("--common", is_flag=True, help="Add hundreds of common English words, as strangers' speech.")
+@click.option("--seed", default=0, show_default=True)
+def synthesize(words: tuple[str, ...], output: Path, clips: int, common: bool, seed: int) -> None:
+    """Make recordings of WORDS in many synthetic voices (with espeak-ng or flite)."""
+    from sayso.training.synthesis import common_words
+    from sayso.training.synthesis import synthesize as speak
+
+    wanted = [*words, *(common_words() if common else [])]
+    if not wanted:
+        raise click.UsageError("Name the words to be spoken, or give --common.")
+    click.echo(f"{output}: {speak(wanted, output, clips=clips, seed=seed):,} recordings made")
 
 
 @main.group()

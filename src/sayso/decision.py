@@ -31,9 +31,10 @@ class ListenerSettings:
     threshold: float = 0.7
     # Thresholds of single words, in place of `threshold`: higher for a word that is often heard wrongly.
     word_thresholds: Mapping[str, float] = field(default_factory=dict)
-    # A word is reported again only after its average fell below this share of its threshold. Lower: a word
-    # that is drawn out is not reported twice; too low: a word repeated at once is reported only once.
+    # A word is reported again only after its average lay below this share of its threshold, for so long.
+    # Lower or longer: a word that is drawn out is not reported twice; but nor is one repeated at once.
     release_ratio: float = 0.5
+    release_seconds: float = 0.3
     # After a word, none is reported for this long. Longer: fewer echoes of one word, fewer rapid commands.
     suppression_seconds: float = 0.5
     # Of the windows averaged, how many the word must lead. Higher: clicks and bangs pass less often.
@@ -42,16 +43,25 @@ class ListenerSettings:
     # not scored. Higher: less work, fewer false alarms in quiet rooms; too high: quiet speech is lost.
     # -inf: score everything.
     gate_dbfs: float = -60.0
+    # A window is scored only if its loudest hop lies at least so far from its ends, as in the recordings that
+    # models learn from: of a word that is but half in the window, another one is often heard. Longer: fewer
+    # wrong words; too long: fewer windows for each word, and words beside louder sounds are lost. 0: off.
+    edge_seconds: float = 0.2
 
     def __post_init__(self) -> None:
         if not 0 < self.hop_seconds <= 10:
             raise SettingsError("The hop must be longer than 0 and at most 10 seconds.")
-        if not (0 <= self.smoothing_seconds <= 60 and 0 <= self.suppression_seconds < math.inf):
-            raise SettingsError("Smoothing (at most 60 seconds) and suppression must not be negative.")
+        if not 0 <= self.smoothing_seconds <= 60:
+            raise SettingsError("Smoothing must last 0 to 60 seconds.")
+        if not all(
+            0 <= seconds < math.inf
+            for seconds in (self.suppression_seconds, self.release_seconds, self.edge_seconds)
+        ):
+            raise SettingsError("Suppression, release and edge must not be negative.")
         if not all(0 < level <= 1 for level in (self.threshold, *self.word_thresholds.values())):
             raise SettingsError("Thresholds must lie above 0 and at most at 1.")
-        if not 0 <= self.release_ratio <= 1:
-            raise SettingsError("The release ratio must lie between 0 and 1.")
+        if not 0 < self.release_ratio <= 1:
+            raise SettingsError("The release ratio must lie above 0 and at most at 1.")
         if not 1 <= self.minimum_count <= self.smoothing_hops:
             raise SettingsError(
                 f"The minimum count must be 1 to {self.smoothing_hops}, the windows that are averaged."
@@ -63,6 +73,11 @@ class ListenerSettings:
     def smoothing_hops(self) -> int:
         """How many windows are averaged."""
         return max(1, round(self.smoothing_seconds / self.hop_seconds))
+
+    @property
+    def release_hops(self) -> int:
+        """For how many hops a word must be low before it is reported again."""
+        return max(1, round(self.release_seconds / self.hop_seconds))
 
     @property
     def suppression_hops(self) -> int:
@@ -103,7 +118,8 @@ class Decider:
         self._settings = settings
         self._history = np.zeros((settings.smoothing_hops, len(labels)))  # oldest first
         self._armed = np.ones(len(labels), np.bool_)
-        self._silent_hops = settings.smoothing_hops  # since the last window that was scored
+        self._low_hops = np.zeros(len(labels), np.int64)  # for how many hops each average is low by now
+        self._silent_hops = settings.smoothing_hops + settings.release_hops  # since a window was scored
         self._hops = settings.suppression_hops  # since the last decision
 
     def step(self, probabilities: NDArray[np.floating] | None) -> Decision | None:
@@ -115,12 +131,13 @@ class Decider:
         """
         self._hops += 1
         self._silent_hops = 0 if probabilities is not None else self._silent_hops + 1
-        if self._silent_hops > len(self._history):  # nothing left to average: nothing to decide or to forget
-            return None
+        if self._silent_hops > len(self._history) + self._settings.release_hops:
+            return None  # nothing is left to average, to decide or to forget
         self._history[:-1] = self._history[1:]
         self._history[-1] = 0 if probabilities is None else probabilities
         smoothed = self._history.mean(axis=0)
-        self._armed |= smoothed < self._release
+        self._low_hops = np.where(smoothed < self._release, self._low_hops + 1, 0)
+        self._armed |= self._low_hops >= self._settings.release_hops
         best = int(smoothed.argmax())
         if (
             self._hops < self._settings.suppression_hops

@@ -16,7 +16,7 @@ TIME = np.arange(SAMPLE_RATE) / SAMPLE_RATE
 def tone(hertz: float, amplitude: float = 0.3) -> Waveforms:
     """One clip `(1, T)`, faded in and out so that its ends hold no click."""
     fade = np.minimum(1, 10 * np.minimum(TIME, 1 - TIME))
-    return (amplitude * fade * np.sin(2 * np.pi * hertz * TIME)).astype(np.float32)[None]
+    return np.asarray((amplitude * fade * np.sin(2 * np.pi * hertz * TIME))[None], dtype=np.float32)
 
 
 def speech(seed: int = 0, clips: int = 1) -> Waveforms:
@@ -145,9 +145,8 @@ def test_colours_have_their_slope() -> None:
 
 def test_babble_is_several_voices_equally_loud() -> None:
     hertz = 200 * np.arange(1, 11)
-    voices = np.concatenate(
-        [tone(each, amplitude) for each, amplitude in zip(hertz, np.geomspace(0.001, 1, 10), strict=True)]
-    )
+    amplitudes = np.geomspace(0.001, 1, 10)
+    voices = np.concatenate([tone(float(hertz[voice]), float(amplitudes[voice])) for voice in range(10)])
 
     power = np.square(np.abs(np.fft.rfft(distortions.babble(voices, np.random.default_rng(0)))))[hertz]
 

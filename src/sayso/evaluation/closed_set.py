@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.card import Figure
+from sayso.card import Figure, is_rejection
 from sayso.evaluation import metrics
 from sayso.evaluation.metrics import Interval, WordFigures
 
@@ -64,7 +64,13 @@ def judge(
         temperature: of the model's confidences.
 
     """
-    enough = np.array([count >= COVERED_CLIPS for count in training_clips], dtype=bool)
+    enough = np.array(
+        [
+            count >= COVERED_CLIPS and not is_rejection(word)
+            for word, count in zip(words, training_clips, strict=False)
+        ],
+        dtype=bool,
+    )
     chosen = enough[labels] if len(enough) else np.zeros(len(labels), bool)
     who = np.asarray(speakers)
     return ClosedSet(

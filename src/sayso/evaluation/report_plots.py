@@ -163,7 +163,7 @@ def _audit(report: Values) -> Figure:
     axes.axvline(shares[0], color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
     for place, share in zip(places, shares, strict=True):
         axes.text(1, float(place), f"{share:.1f}", va="center", fontsize=8)
-    axes.set_yticks(places, [row["name"] for row in rows], fontsize=9)
+    axes.set_yticks(places, [row["name"].replace("_", " ") for row in rows], fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.set(xlim=(0, 100), ylim=(len(rows) - 0.4, -0.6), xlabel=_what(report))
     return figure

@@ -129,8 +129,8 @@ def _audit(report: Values) -> Section:
     asked = (rows[0]["covered"] or rows[0]["accuracy"])["clips"]
     told = [
         f"The same {audit['clips']:,} clips in every row ({asked:,} of them hold covered words), drawn by "
-        "seed and changed as other microphones, rooms and lines change them. The worst row, noise below 10 dB "
-        f"aside, is {audit['worst']}.",
+        "seed and changed as other microphones, rooms and lines change them. The worst row, noise below "
+        f"10 dB aside, is {audit['worst']}.",
         "Levels are clipped at full scale. The echoes are 6 and 12 dB below the voice; the reverberation is "
         "as loud as the direct sound. Signal-to-noise ratios compare mean powers over the whole clip. Babble "
         "is six other speakers at once; background is any of the recorded kinds of noise, which follow one "
@@ -178,7 +178,7 @@ def _open_set(report: Values) -> Section | None:
             if point["wanted_false_accepts"] is not None
             else "the model's own threshold",
             percent(point["false_accepts"]),
-            f"{point['threshold']:.3f}",
+            f"{point['threshold']:.4f}",
             interval(point["correct"]),
             interval(point["correct_covered"]),
         )

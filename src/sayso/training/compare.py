@@ -23,7 +23,7 @@ COLUMNS = (
     "new clips",
     "worst words",
     "parameters",
-    "MACs",
+    "MACs (body)",
     "ms",
     "KB",
     "minutes",
@@ -81,8 +81,9 @@ class Comparison:
         clips = sorted({row["accuracy"]["clips"] for row in self.rows})
         return (
             f"On {' or '.join(f'{count:,}' for count in clips)} validation clips; intervals are 95 %, a "
-            "bootstrap over speakers. New clips: those the data lists as recorded later. MACs: of one "
-            "window, front end included. ms: one window, one thread. p: McNemar's test against the row above."
+            "bootstrap over speakers. New clips: those the data lists as recorded later. MACs: counted, of "
+            "one window through the exported graph, and of what follows the front end. ms: one window, one "
+            "thread. p: McNemar's test against the row above."
         )
 
     def plot(self, path: Path) -> None:
@@ -93,6 +94,8 @@ class Comparison:
             axes.set_xlabel("MACs of one second, front end included")
             axes.set_ylabel("accuracy on validation, %")
             axes.grid(alpha=0.3)
+            costs = [row["macs"] for row in self.rows]
+            axes.set_xlim(min(costs) / 1.5, max(costs) * 2)  # of equal costs, matplotlib finds no scale
             for row in self.rows:
                 accuracy = row["accuracy"]
                 value = 100 * accuracy["value"]
@@ -144,7 +147,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         _percent(new) if new else "",
         ", ".join(f"{word['word']} {word['recall']:.0%}" for word in row["worst_words"]),
         f"{row['parameters']:,}",
-        f"{row['macs'] / 1e6:.2f} M",
+        f"{row['macs'] / 1e6:.2f} M ({row['body_macs'] / 1e6:.2f} M)",
         f"{row['milliseconds']:.2f}",
         f"{row['bytes'] / 1000:,.0f}",
         f"{row['training_minutes']:.1f}",

@@ -14,32 +14,37 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sayso.card import Calibration, Figure, ModelCard
-from sayso.errors import RunError
-from sayso.evaluation import closed_set, metrics
+from sayso.card import UNKNOWN, Calibration, Figure, ModelCard, is_rejection
+from sayso.errors import DataError, RunError
+from sayso.evaluation import closed_set, metrics, openset
 from sayso.recognizer import Recognizer
 from sayso.training.atomic import write_atomically
-from sayso.training.cache import ClipSet
+from sayso.training.cache import ClipSet, load_folder
 from sayso.training.judge import batches
 from sayso.training.model_file import with_card
 from sayso.training.models import parameter_count
+from sayso.training.recipe import DataRecipe
 from sayso.training.run import Run
 from sayso.training.splits import load_splits
 
 TOLERANCE = 1e-4  # greatest difference between a score in torch and in the file
 OPSET = 18
 PROOF_CLIPS = 256
+FALSE_ACCEPT_RATE = 0.01  # of strangers' recordings, at the card's threshold
 
 
-def export(run: Run, path: Path, folder: Path) -> ModelCard:
+def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -> ModelCard:
     """Write a run's best network as a model file.
 
-    The temperature is fitted on the validation split, whose accuracy is the card's first figure.
+    The temperature is fitted on the validation split, whose accuracy is the card's first figure; the
+    threshold is the lowest at which one in a hundred of the strangers' recordings would pass for a word.
 
     Args:
         run: a run with at least one finished epoch.
         path: the file to write.
         folder: the data the run was trained on.
+        strangers: folders of words; those the run knows or was trained on are left out. Without any, every
+            answer is accepted.
 
     Raises:
         RunError: nothing trained yet, or the file would score otherwise than torch does.
@@ -53,7 +58,7 @@ def export(run: Run, path: Path, folder: Path) -> ModelCard:
         name=run.recipe.name,
         architecture=run.recipe.network.name,
         labels=words,
-        trained_on=describe_data(training, run.recipe.data.extra),
+        trained_on=describe_data(training, run.recipe.data),
         training_clips=count_words(training, words),
         recipe_digest=run.recipe.digest(),
         parameters=parameter_count(network),
@@ -63,6 +68,9 @@ def export(run: Run, path: Path, folder: Path) -> ModelCard:
     recognizer = Recognizer(content)
     prove_equal(network, recognizer, waveforms)
     card = dataclasses.replace(card, **judge_on_validation(recognizer, validation))
+    if strangers:
+        recognizer = Recognizer(with_card(content, card))
+        card = dataclasses.replace(card, calibration=calibrate(recognizer, run.recipe.data, strangers))
     write_atomically(path, with_card(content, card))
     return card
 
@@ -112,13 +120,40 @@ def judge_on_validation(recognizer: Recognizer, validation: ClipSet) -> dict[str
     return {"calibration": Calibration(temperature=temperature), "figures": (figure,)}
 
 
-def describe_data(training: ClipSet, extra: Sequence[str]) -> str:
+def calibrate(recognizer: Recognizer, data: DataRecipe, folders: Sequence[Path]) -> Calibration:
+    """The card's calibration with a threshold for strangers."""
+    known = {*recognizer.card.words}
+    confidences = []
+    for folder in folders:
+        clips = load_folder(folder)
+        met = folder.name in data.unknown
+        clips = clips.select(
+            [clip.word not in known and (not met or clip.word in data.held_out_words) for clip in clips.clips]
+        )
+        if not len(clips):
+            raise DataError(f"{folder} holds no word the model has not met: choose other strangers.")
+        scores = closed_set.score_all(recognizer.probabilities, batches(clips))
+        confidences.append(openset.confidence(scores, recognizer.card.labels))
+    threshold = openset.threshold_for(np.concatenate(confidences), FALSE_ACCEPT_RATE)
+    return dataclasses.replace(
+        recognizer.card.calibration, threshold=threshold, false_accept_rate=FALSE_ACCEPT_RATE
+    )
+
+
+def describe_data(training: ClipSet, data: DataRecipe) -> str:
     """What the card says of the data."""
-    speakers = len({clip.speaker for clip in training.clips})
-    words = len({clip.word for clip in training.clips})
-    beside = f" and {', '.join(extra)}" if extra else ""
-    folder = training.clips[0].path.parent.parent.name
-    return f"{len(training):,} recordings of {words} words by {speakers:,} speakers: {folder}{beside}"
+    spoken = [clip for clip in training.clips if not is_rejection(clip.word)]
+    speakers, words = len({clip.speaker for clip in spoken}), len({clip.word for clip in spoken})
+    folders = [spoken[0].path.parent.parent.name, *data.extra]
+    text = f"{len(spoken):,} recordings of {words} words by {speakers:,} speakers: {_listed(folders)}"
+    if data.unknown:
+        others = sum(clip.word == UNKNOWN for clip in training.clips)
+        text += f"; {others:,} recordings of other words: {_listed(data.unknown)}"
+    return text
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def count_words(training: ClipSet, labels: Sequence[str]) -> tuple[int, ...]:

@@ -77,6 +77,16 @@ def evaluate(model: str, folder: Path, split: Split, *, write_card: bool = False
     }
 
 
+def in_words(report: dict[str, Any]) -> str:
+    """What `evaluate` found, in lines for people."""
+    lines = [
+        f"{figure['name']}: {figure['value']:.2%} ({figure['low']:.2%} to {figure['high']:.2%}, "
+        f"{figure['clips']:,} clips, {figure['split']})"
+        for figure in report["figures"]
+    ]
+    return "\n".join([*lines, f"{report['milliseconds']:.2f} ms a clip, {report['bytes']:,} bytes"])
+
+
 def examine(
     model: str,
     folder: Path,

@@ -16,8 +16,8 @@ class MelSpectrum(nn.Module):
     """The mean power in each mel band, frame by frame.
 
     White noise of variance v has power v in every band, whatever the window and the band's width. The unit is
-    1e-10, about the power of rounding to 16 bits: what lies below one is no sound. Logarithms thus add 1, where
-    the exporter's optimiser would take an added 1e-10 for zero and drop it.
+    1e-10, about the power of rounding to 16 bits: what lies below one is no sound. Logarithms thus add 1; an
+    added 1e-10 the exporter's optimiser would take for zero and drop.
     """
 
     filters: Tensor
