@@ -23,8 +23,9 @@ from sayso.listener import Listener, ListenerSettings
 from sayso.training.cache import load_folder
 from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER
 
-THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-SMOOTHINGS = ((0.2, 1), (0.2, 2), (0.3, 2), (0.4, 2), (0.4, 3), (0.5, 3), (0.6, 4))
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
+SMOOTHINGS = ((0.1, 1), (0.2, 2), (0.3, 2), (0.4, 3))  # seconds, minimum count
+EDGES = (0.0, 0.1, 0.3)  # seconds
 
 
 def waveforms(folder: Path, rate: int, most: int | None = None) -> list[np.ndarray]:
@@ -96,31 +97,43 @@ def main() -> None:
     said = f"{chosen.minutes:g} min of {len(recordings[0].spoken)} words ({chosen.split})"
     print(f"{card.name}: {said} at {chosen.snr_db:g} dB{beside}")
     print(f"listening in chunks of 0.1 s: {share:.2%} of real time\n")
-    print("smoothing count threshold | missed  wrong  false/h  latency | strangers: false/h")
-    rows = []
-    grid = [] if chosen.only_defaults else [(s, c, t) for s, c in SMOOTHINGS for t in THRESHOLDS]
-    default = ListenerSettings()
-    for smoothing, count, threshold in [
-        (default.smoothing_seconds, default.minimum_count, default.threshold), *grid
-    ]:  # fmt: skip
-        settings = ListenerSettings(
-            smoothing_seconds=smoothing, minimum_count=count, threshold=threshold
-        )  # fmt: skip
+    print("smoothing count  edge threshold | missed  wrong  false/h  latency | strangers: false/h")
+    rows, default = [], ListenerSettings()
+    grid = [default]
+    if not chosen.only_defaults:
+        grid += [
+            dataclasses.replace(
+                default, smoothing_seconds=smoothing, minimum_count=count, threshold=threshold
+            )
+            for smoothing, count in SMOOTHINGS
+            for threshold in THRESHOLDS
+        ]
+        grid += [dataclasses.replace(default, edge_seconds=edge) for edge in EDGES]
+    for settings in grid:
+        if settings.edge_seconds != default.edge_seconds:  # other windows are asked for
+            scores = [streaming.RememberedScore(recognizer.probabilities) for _ in recordings]
         (words, tensorflow), *rest = outcomes(scores, recordings, card, settings)
         latency = words.median_latency
         print(
-            f"{smoothing:9} {count:5} {threshold:9} | {words.miss_rate:6.1%} {words.wrong:6} "
+            f"{settings.smoothing_seconds:9} {settings.minimum_count:5} {settings.edge_seconds:5} "
+            f"{settings.threshold:9} | {words.miss_rate:6.1%} {words.wrong:6} "
             f"{words.false_alarms_per_hour:8.1f} {np.nan if latency is None else latency:6.2f} s |"
             + "".join(f" {other.false_alarms_per_hour:8.1f}" for other, _ in rest),
             flush=True,
         )
-        rows.append({
-            "smoothing_seconds": smoothing, "minimum_count": count, "threshold": threshold,
-            "words": len(recordings[0].spoken), "minutes": chosen.minutes, "misses": words.misses,
-            "wrong": words.wrong, "false_alarms": words.false_alarms, "median_latency_s": latency,
-            "tensorflow": dataclasses.asdict(tensorflow),
-            "strangers_false_alarms_per_hour": [other.false_alarms_per_hour for other, _ in rest],
-        })  # fmt: skip
+        rows.append(
+            {
+                "settings": dataclasses.asdict(settings),
+                "words": words.spoken,
+                "minutes": chosen.minutes,
+                "misses": words.misses,
+                "wrong": words.wrong,
+                "false_alarms": words.false_alarms,
+                "median_latency_s": latency,
+                "tensorflow": dataclasses.asdict(tensorflow),
+                "strangers_false_alarms_per_hour": [other.false_alarms_per_hour for other, _ in rest],
+            }
+        )
     print(f"\nthe defaults (first row) by TensorFlow's protocol: {defaults[0][1]}")
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -18,9 +18,10 @@ GUESTS = {
     "flask": ("sayso/web/",),
     "onnxruntime": ("sayso/recognizer.py",),
     "click": ("sayso/cli.py",),
-    "soundfile": ("sayso/audio.py", "sayso/audio_stream.py"),
+    "soundfile": ("sayso/audio.py", "sayso/audio_stream.py", "sayso/evaluation/codecs.py"),
     "sounddevice": ("sayso/microphone.py",),
-    "av": ("sayso/audio_ffmpeg.py",),
+    "av": ("sayso/audio_ffmpeg.py", "sayso/evaluation/codecs.py"),
+    "matplotlib": ("sayso/evaluation/report_plots.py", "sayso/training/compare.py"),
 }
 
 # Floors of the house: a room imports only from floors below its own, or from its own wing.

@@ -87,7 +87,7 @@ def _measure(run: Run, folder: Path) -> dict[str, Any]:
         name=run.recipe.name,
         architecture=run.recipe.network.name,
         labels=words,
-        trained_on=describe_data(training, run.recipe.data.extra),
+        trained_on=describe_data(training, run.recipe.data),
         training_clips=count_words(training, words),
         recipe_digest=run.recipe.digest(),
         parameters=parameter_count(network),

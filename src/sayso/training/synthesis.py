@@ -15,11 +15,11 @@ from pathlib import Path
 from shutil import which
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
 from sayso import audio
 from sayso.errors import AudioError, DataError
+from sayso.training.atomic import write_atomically
 from sayso.training.cache import SAMPLE_RATE, WINDOW_SAMPLES
 
 ENGINES = ("espeak-ng", "flite")
@@ -100,7 +100,7 @@ def synthesize(words: Sequence[str], folder: Path, *, clips: int, seed: int = 0,
     for word in words:
         (folder / word).mkdir(parents=True, exist_ok=True)
         for take, utterance in enumerate(draw(word, clips, engines, seed)):
-            name = f"{utterance.engine}-{utterance.voice.replace('+', '-')}_nohash_{take}.flac"
+            name = f"{utterance.engine}-{utterance.voice.replace('+', '-')}_nohash_{take}.wav"
             if not (folder / word / name).exists():
                 wanted.append((utterance, folder / word / name))
     with (
@@ -153,11 +153,9 @@ def _make(utterance: Utterance, path: Path) -> bool:
             samples = audio.decode(spoken, SAMPLE_RATE, max_seconds=MAX_SECONDS)
         except (subprocess.SubprocessError, OSError, AudioError):
             return False
-        loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
-        word = samples[loud[0] : loud[-1] + 1]
-        room = max(0, WINDOW_SAMPLES - len(word))
-        before = round(utterance.place * room)
-        partial = Path(scratch) / "placed.flac"
-        soundfile.write(partial, np.pad(word, (before, room - before)), SAMPLE_RATE)
-        path.write_bytes(partial.read_bytes())
+    loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
+    word = samples[loud[0] : loud[-1] + 1]
+    room = max(0, WINDOW_SAMPLES - len(word))
+    before = round(utterance.place * room)
+    write_atomically(path, audio.encode_wav(np.pad(word, (before, room - before)), SAMPLE_RATE))
     return True
