@@ -17,7 +17,7 @@ GUESTS = {
     "onnx": ("sayso/training/",),
     "flask": ("sayso/web/",),
     "onnxruntime": ("sayso/recognizer.py",),
-    "click": ("sayso/cli.py",),
+    "click": ("sayso/cli/",),
     "soundfile": ("sayso/audio.py", "sayso/audio_stream.py", "sayso/evaluation/codecs.py"),
     "sounddevice": ("sayso/microphone.py",),
     "av": ("sayso/audio_ffmpeg.py", "sayso/evaluation/codecs.py"),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.card import ModelCard
+from sayso.card import ModelCard, is_rejection
 from sayso.errors import RunError
 from sayso.evaluation import closed_set, metrics
 from sayso.evaluation.metrics import Interval, WordFigures
@@ -83,6 +83,8 @@ def _measure(run: Run, folder: Path) -> dict[str, Any]:
     # Words are covered by honest training clips, whatever else a leaking recipe trained on.
     honest = dataclasses.replace(run.recipe, data=dataclasses.replace(run.recipe.data, leak=False))
     training, validation, _ = load_splits(honest, folder)
+    # Judged on words alone: runs with and without labels for silence and strangers hear the same clips.
+    validation = validation.select([not is_rejection(clip.word) for clip in validation.clips])
     card = ModelCard(
         name=run.recipe.name,
         architecture=run.recipe.network.name,
@@ -121,7 +123,10 @@ def _judge(recognizer: Recognizer, validation: ClipSet, folder: Path) -> dict[st
         list(speakers),
         split="validation",
         words=card.labels,
-        training_clips=card.training_clips,
+        training_clips=[
+            0 if is_rejection(label) else count
+            for label, count in zip(card.labels, card.training_clips, strict=True)
+        ],
         temperature=metrics.fit_temperature(logits, labels),
     )
     right = metrics.is_right(logits, labels)
