@@ -211,8 +211,16 @@ class _Bytes(io.BytesIO):
             return self.tell()
 
 
+class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A recording that is only read on: soundfile seeks after each read, which spoils the next MP3 frame."""
+
+    def seekable(self) -> bool:
+        """As a pipe would answer."""
+        return False
+
+
 def _from_soundfile(content: bytes, max_seconds: float) -> tuple[Samples, int]:
-    with soundfile.SoundFile(_Bytes(content)) as file:
+    with ForwardFile(_Bytes(content)) as file:
         cap = _check_bounds(file.samplerate, file.channels, max_seconds)
         pieces: list[Samples] = []
         left = cap + 1

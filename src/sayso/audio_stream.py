@@ -108,14 +108,6 @@ def read_raw(stream: BinaryIO, sample_rate: int) -> Iterator[Samples]:
         yield np.frombuffer(piece[:whole], "<i2") * np.float32(1 / 32768)
 
 
-class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-    """A recording that is only read on: soundfile seeks after each read, which spoils the next MP3 frame."""
-
-    def seekable(self) -> bool:
-        """As a pipe would answer."""
-        return False
-
-
 def _pieces(path: Path) -> Iterator[tuple[Samples, int]]:
     """Mono pieces of a file, and their rate."""
     try:
@@ -127,7 +119,7 @@ def _pieces(path: Path) -> Iterator[tuple[Samples, int]]:
             try:
                 # A descriptor: a file object would be read by callbacks from C, in which Ctrl-C is lost, and
                 # a path's ending would be believed. libsndfile closes it, also where it fails.
-                recording = _ForwardOnly(os.dup(file.fileno()))
+                recording = audio.ForwardFile(os.dup(file.fileno()))
             except soundfile.SoundFileError:
                 file.seek(0)
                 yield from _whole_pieces(file)
