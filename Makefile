@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # this one is found by itself.
 export SAYSO_DATA ?= $(abspath $(firstword $(wildcard data/speech_commands ../*/speech_commands)))
 
-.PHONY: run test lint types tests browser experiments clean
+.PHONY: run test lint tests browser docs bench experiments clean
 
 run: $(VENV)/listening
 	$(BIN)/sayso serve
@@ -23,6 +23,15 @@ lint: $(VENV)/developing
 
 tests: $(VENV)/developing browser
 	$(BIN)/pytest
+
+# The README's figures, from results/.
+docs: $(VENV)/developing
+	$(BIN)/python docs/tables.py
+
+bench: $(VENV)/developing
+	$(BIN)/python benchmarks/recognizing.py
+	$(BIN)/python benchmarks/listening.py
+	$(BIN)/python benchmarks/training.py
 
 # Every recipe in recipes/experiments, trained and measured: hours. Interrupted, it goes on where it stopped.
 experiments: $(VENV)/developing

@@ -45,6 +45,13 @@ def test_the_file_scores_as_torch_does(run: Run, tone_words: Path, tmp_path: Pat
     assert recognizer.card.labels == words
 
 
+def test_the_file_tells_nothing_of_the_machine_it_is_from(run: Run, tone_words: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "tones.onnx", tone_words)
+    content = (tmp_path / "tones.onnx").read_bytes()
+    assert b".py" not in content
+    assert str(Path(exporting.__file__).parent.parent).encode() not in content
+
+
 def test_the_file_says_what_it_is(run: Run, tone_words: Path, tmp_path: Path) -> None:
     card = export(run, tmp_path / "tones.onnx", tone_words)
     assert load(tmp_path / "tones.onnx").card == card
