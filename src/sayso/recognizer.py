@@ -23,7 +23,7 @@ from sayso.errors import ModelError
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
-DEFAULT_MODEL = "m5"
+DEFAULT_MODEL = "default"
 HOP_SECONDS = 0.1  # step between the windows of a recording longer than one
 
 Array = NDArray[np.float32]

@@ -63,7 +63,7 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
         training_clips=count_words(training, words),
         recipe_digest=run.recipe.digest(),
         parameters=parameter_count(network),
-        training_minutes=round(run.metrics()[-1]["seconds"] / 60, 1),
+        training_minutes=round(run.seconds() / 60, 1),
     )
     content = with_card(to_onnx(network, waveforms[:2]), card)
     recognizer = Recognizer(content)

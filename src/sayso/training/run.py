@@ -108,6 +108,11 @@ class Run:
         path = self.folder / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
+    def seconds(self) -> float:
+        """How long training took, that of the run it started from included."""
+        before = self.recipe.training.start
+        return float(self.metrics()[-1]["seconds"]) + (Run.open(Path(before)).seconds() if before else 0.0)
+
     def describe_environment(self, data: Mapping[str, Any]) -> None:
         """Note what the run ran on."""
         environment = {
