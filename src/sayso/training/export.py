@@ -52,9 +52,24 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
         DataError: the folder cannot be read.
 
     """
-    network, words = run.network()
     training, validation, _ = load_splits(run.recipe, folder)
-    waveforms = validation.waveforms(slice(0, PROOF_CLIPS))
+    content, recognizer = proved_model(run, training, validation.waveforms(slice(0, PROOF_CLIPS)))
+    card = dataclasses.replace(recognizer.card, **judge_on_validation(recognizer, validation))
+    if strangers:
+        recognizer = Recognizer(with_card(content, card))
+        card = dataclasses.replace(card, calibration=calibrate(recognizer, run.recipe.data, strangers))
+    write_atomically(path, with_card(content, card))
+    return card
+
+
+def proved_model(run: Run, training: ClipSet, waveforms: NDArray[np.float32]) -> tuple[bytes, Recognizer]:
+    """A run's best network as a model file with its card, proved on waveforms `(B, T)`, and loaded.
+
+    Raises:
+        RunError: nothing trained yet, or the file would score otherwise than torch does.
+
+    """
+    network, words = run.network()
     card = ModelCard(
         name=run.recipe.name,
         architecture=run.recipe.network.name,
@@ -68,12 +83,7 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
     content = with_card(to_onnx(network, waveforms[:2]), card)
     recognizer = Recognizer(content)
     prove_equal(network, recognizer, waveforms)
-    card = dataclasses.replace(card, **judge_on_validation(recognizer, validation))
-    if strangers:
-        recognizer = Recognizer(with_card(content, card))
-        card = dataclasses.replace(card, calibration=calibrate(recognizer, run.recipe.data, strangers))
-    write_atomically(path, with_card(content, card))
-    return card
+    return content, recognizer
 
 
 def to_onnx(network: nn.Module, example: NDArray[np.float32]) -> bytes:

@@ -15,18 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.card import ModelCard, is_rejection
+from sayso.card import is_rejection
 from sayso.errors import RunError
 from sayso.evaluation import closed_set, metrics
 from sayso.evaluation.metrics import Interval, WordFigures
 from sayso.recognizer import Recognizer
 from sayso.training.atomic import write_atomically
 from sayso.training.cache import ClipSet
-from sayso.training.export import PROOF_CLIPS, count_words, describe_data, prove_equal, to_onnx
+from sayso.training.export import PROOF_CLIPS, proved_model
 from sayso.training.held_out_noise import judge_in_noise
 from sayso.training.judge import batches
 from sayso.training.macs import count_macs
-from sayso.training.model_file import with_card
 from sayso.training.models import Network, parameter_count
 from sayso.training.run import Run
 from sayso.training.splits import load_splits
@@ -79,25 +78,14 @@ def unpack_right(figures: dict[str, Any]) -> NDArray[np.bool_]:
 
 
 def _measure(run: Run, folder: Path) -> dict[str, Any]:
-    network, words = run.network()
+    network, _ = run.network()
     # Words are covered by honest training clips, whatever else a leaking recipe trained on.
     honest = dataclasses.replace(run.recipe, data=dataclasses.replace(run.recipe.data, leak=False))
     training, validation, _ = load_splits(honest, folder)
     # Judged on words alone: runs with and without labels for silence and strangers hear the same clips.
     validation = validation.select([not is_rejection(clip.word) for clip in validation.clips])
-    card = ModelCard(
-        name=run.recipe.name,
-        architecture=run.recipe.network.name,
-        labels=words,
-        trained_on=describe_data(training, run.recipe.data),
-        training_clips=count_words(training, words),
-        recipe_digest=run.recipe.digest(),
-        parameters=parameter_count(network),
-    )
     some = validation.waveforms(slice(0, PROOF_CLIPS))
-    content = with_card(to_onnx(network, some[:2]), card)
-    recognizer = Recognizer(content)
-    prove_equal(network, recognizer, some)
+    content, recognizer = proved_model(run, training, some)
     return {
         "name": run.recipe.name,
         "network": run.recipe.network.name,
