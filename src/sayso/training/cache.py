@@ -56,7 +56,10 @@ class ClipSet:
 
     def select(self, wanted: Sequence[bool] | NDArray[np.bool_]) -> "ClipSet":
         """The clips for which `wanted` is true."""
-        chosen = np.flatnonzero(np.asarray(wanted))
+        return self.take(np.flatnonzero(np.asarray(wanted)))
+
+    def take(self, chosen: NDArray[np.int64]) -> "ClipSet":
+        """The clips of these indices, in their order; one may come several times."""
         clips = tuple(self.clips[index] for index in chosen)
         return ClipSet(clips, self.parts, self.places[chosen], self.unreadable)
 
@@ -66,6 +69,19 @@ class ClipSet:
         return ClipSet(
             self.clips + other.clips, self.parts + other.parts, places, self.unreadable + other.unreadable
         )
+
+    def in_memory(self) -> "ClipSet":
+        """These clips with their samples read into memory, 32 kB a recording; as they are where that is too much.
+
+        What is mapped may be dropped by the system at any time, and is read from the disk again.
+        """
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+        if len(self) * WINDOW_SAMPLES * 2 > memory / 4:
+            return self
+        used, rows = np.unique(self.places, axis=0, return_inverse=True)
+        held = ClipSet(self.clips, self.parts, used).samples(slice(None))
+        places = np.stack([np.zeros(len(rows), np.int64), rows.reshape(-1)], axis=1)
+        return ClipSet(self.clips, (held,), places, self.unreadable)
 
     def samples(self, chosen: slice | NDArray[np.int64]) -> NDArray[np.int16]:
         """Samples `(B, T)` of the chosen clips."""

@@ -24,6 +24,10 @@ class DataRecipe:
     extra: tuple[
         str, ...
     ] = ()  # folders of words beside the data folder, all of whose clips join the training
+    least_clips: int = (
+        0  # a word with fewer clips so far comes so often in each epoch, no clip more than eight times
+    )
+    synthetic: tuple[str, ...] = ()  # folders like `extra`, spoken by machines: they join as they are
     unknown: tuple[str, ...] = ()  # folders of other words beside the data folder: the label `_unknown_`
     held_out_words: tuple[str, ...] = ()  # of those, kept for judging
     silence_clips: int = (

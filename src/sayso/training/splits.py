@@ -1,6 +1,7 @@
 """Which clips a recipe trains on, which it is judged on, and what they are called."""
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from sayso.errors import DataError
 from sayso.training.cache import WINDOW_SAMPLES, ClipSet, load_folder
 from sayso.training.dataset import Clip, words_of
 from sayso.training.recipe import DataRecipe, Recipe
+
+MAX_REPEATS = 8  # of one clip in an epoch: more would teach its speaker
 
 
 def load_splits(recipe: Recipe, folder: Path) -> tuple[ClipSet, ClipSet, tuple[str, ...]]:
@@ -34,9 +37,9 @@ def load_splits(recipe: Recipe, folder: Path) -> tuple[ClipSet, ClipSet, tuple[s
         clips = clips.select([clip.word in words for clip in clips.clips])
     validation = clips.select([clip.split == "validation" for clip in clips.clips])
     training = clips if data.leak else clips.select([clip.split == "training" for clip in clips.clips])
-    for name in data.extra:
-        extra = load_folder(_beside(folder, name))
-        training = training.join(extra.select([clip.word in words for clip in extra.clips]))
+    training = _join(training, data.extra, folder, words)
+    training = _repeat(training, data.least_clips)
+    training = _join(training, data.synthetic, folder, words)
     labels = words
     if data.silence_clips:
         labels += (SILENCE,)
@@ -52,6 +55,23 @@ def load_splits(recipe: Recipe, folder: Path) -> tuple[ClipSet, ClipSet, tuple[s
             f"batches of {recipe.training.batch_size}. Record more, or make `batch_size` smaller."
         )
     return training, validation, labels
+
+
+def _join(training: ClipSet, names: tuple[str, ...], folder: Path, words: tuple[str, ...]) -> ClipSet:
+    for name in names:
+        extra = load_folder(_beside(folder, name))
+        training = training.join(extra.select([clip.word in words for clip in extra.clips]))
+    return training
+
+
+def _repeat(training: ClipSet, least_clips: int) -> ClipSet:
+    """Let the clips of scarce words come several times an epoch, each time augmented anew."""
+    words = np.array([clip.word for clip in training.clips])
+    chosen = [np.arange(len(training))]
+    for word, count in Counter(words.tolist()).items():
+        missing = min(least_clips, MAX_REPEATS * count) - count
+        chosen.append(np.resize(np.flatnonzero(words == word), max(0, missing)))
+    return training.take(np.concatenate(chosen))
 
 
 def silence(count: int) -> ClipSet:

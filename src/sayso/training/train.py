@@ -35,5 +35,6 @@ def train(recipe: Recipe, folder: Path, out: Path) -> Run:
     noises = None
     if (folder / NOISE_FOLDER).is_dir():
         noises = read_noises(folder / NOISE_FOLDER, exclude=recipe.data.held_out_noises)
+    training, validation = training.in_memory(), validation.in_memory()
     Trainer(run, training, validation, words, build(recipe.augment, noises), team).fit()
     return run

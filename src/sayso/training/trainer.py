@@ -55,6 +55,7 @@ class Trainer:
                 f"On {team.size} processes, `batch_size` must be a multiple of {GROUP * team.size}."
             )
         self.labels = torch.from_numpy(training.labels(words))
+        self.order, self.order_epoch = np.arange(len(training)), -1  # the clips as that epoch takes them
         self.steps_per_epoch = len(training) // self.recipe.batch_size
         self.steps = self.recipe.epochs * self.steps_per_epoch
         torch.manual_seed(self.seed)
@@ -121,8 +122,10 @@ class Trainer:
     def _batch(self) -> tuple[Batch, list[int]]:
         """The step's clips that are this process's share, augmented, and the numbers of their groups."""
         epoch, place = divmod(self.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.training))
-        step_clips = order[place * self.recipe.batch_size : (place + 1) * self.recipe.batch_size]
+        if epoch != self.order_epoch:
+            self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.training))
+            self.order_epoch = epoch
+        step_clips = self.order[place * self.recipe.batch_size : (place + 1) * self.recipe.batch_size]
         groups = list(range(self.team.rank, -(-len(step_clips) // GROUP), self.team.size))
         batches = []
         for group in groups:

@@ -6,6 +6,7 @@ connections are taken. It knows nothing of requests.
 
 import logging
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -82,6 +83,8 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
                 "control_socket_disable": True,
                 # The workers' heartbeat file, the only one there is, stays in memory.
                 "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
+                # Gunicorn's own handler waits for a lock that the interrupted code may hold.
+                "post_worker_init": lambda _: _end_at_once((signal.SIGINT, signal.SIGQUIT)),
                 "when_ready": lambda arbiter: _announce(arbiter.LISTENERS[0].sock),
             }
             for key, value in choices.items():
@@ -92,7 +95,28 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
             # In the worker, after the fork: a session's threads do not survive one.
             return create_app(load(settings.model), settings)
 
+    _hear_signals_from_birth()
     Application().run()
+
+
+def _hear_signals_from_birth() -> None:
+    """Let a signal that reaches a worker before gunicorn's own handlers stand end it, and not be lost."""
+    told = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+    def born() -> None:
+        _end_at_once(told)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, told),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, told),
+        after_in_child=born,
+    )
+
+
+def _end_at_once(told: tuple[signal.Signals, ...]) -> None:
+    for each in told:
+        signal.signal(each, lambda *_: os._exit(0))
 
 
 def _serve_with_waitress(settings: Settings, listener: socket.socket) -> None:
