@@ -71,7 +71,7 @@ class ClipSet:
         )
 
     def in_memory(self) -> "ClipSet":
-        """These clips with their samples read into memory, 32 kB a recording; as they are where that is too much.
+        """These clips, their samples read into memory (32 kB a recording) unless that is too much.
 
         What is mapped may be dropped by the system at any time, and is read from the disk again.
         """
