@@ -1,32 +1,33 @@
-"""The web wing: pages for people and an HTTP API for programs, around one recogniser.
+"""The web wing: pages for people and an HTTP API for programs, around models.
 
-It hands a request's bytes to the recogniser and words its answer. It never sees a tensor, opens no model
-file, and writes nothing to disk.
+It hands a request's bytes to a recogniser and words its answer. It never sees a tensor and writes
+nothing to disk.
 """
 
 from flask import Flask
 
 from sayso.web import api, failures, headers, pages, static_files
-from sayso.web.api import AnyRecognizer
+from sayso.web.models import AnyRecognizer, ModelStore
 from sayso.web.settings import Settings
 
-__all__ = ["Settings", "create_app"]
+__all__ = ["ModelStore", "Settings", "create_app"]
 
 
-def create_app(recognizer: AnyRecognizer, settings: Settings | None = None) -> Flask:
-    """Build the application around a recogniser.
+def create_app(models: ModelStore | AnyRecognizer, settings: Settings | None = None) -> Flask:
+    """Build the application around a store of models, or one recogniser.
 
     Args:
-        recognizer: what answers; shared by all requests, so it must be safe between threads.
+        models: what answers; shared by all requests, so a recogniser must be safe between threads.
         settings: limits on what is taken; the defaults if None. Host, port and workers are `server`'s.
 
     """
     settings = settings or Settings()
+    store = models if isinstance(models, ModelStore) else ModelStore.of(models)
     app = Flask(__name__, static_url_path=static_files.url_path())
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the order they are written
-    app.register_blueprint(api.blueprint(recognizer, settings))
-    app.register_blueprint(pages.blueprint(recognizer, settings))
+    app.register_blueprint(api.blueprint(store, settings))
+    app.register_blueprint(pages.blueprint(store, settings))
     failures.register(app, settings)
-    headers.register(app, recognizer)
+    headers.register(app, store)
     return app

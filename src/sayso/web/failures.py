@@ -10,13 +10,15 @@ from flask import Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from sayso.errors import AudioError
+from sayso.errors import AudioError, SaysoError
+from sayso.web.models import BrokenModel, UnknownModel
 from sayso.web.settings import Settings
 
 PROGRAM_PATHS = ("/api/", "/audio", "/healthz")
 
 # Understood, but not answerable, is 422; other recordings that cannot be heard are 400.
 STATUS = {"unsupported_format": 415, "audio_too_long": 422, "audio_out_of_bounds": 422, "silent_audio": 422}
+STATUS |= {UnknownModel.code: 404, BrokenModel.code: 503}
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -29,8 +31,11 @@ def register(app: Flask, settings: Settings) -> None:
         500: lambda: "The server failed at this request. Its log says why; trying again may help.",
     }
 
-    def audio_error(error: AudioError) -> ResponseReturnValue:
-        return jsonify(error={"code": error.code, "message": str(error)}), STATUS.get(error.code, 400)
+    def mistake(error: SaysoError) -> ResponseReturnValue:
+        status = STATUS.get(error.code, 400)
+        if request.path.startswith(PROGRAM_PATHS):
+            return jsonify(error={"code": error.code, "message": str(error)}), status
+        return render_template("error.html", title="Not now", message=str(error)), status
 
     def http_error(error: HTTPException) -> ResponseReturnValue:
         response = error.get_response()  # keeps what the error adds, such as a 405's `Allow`
@@ -45,5 +50,6 @@ def register(app: Flask, settings: Settings) -> None:
         body.status_code = status
         return body
 
-    app.register_error_handler(AudioError, audio_error)
+    for kind in (AudioError, UnknownModel, BrokenModel):
+        app.register_error_handler(kind, mistake)
     app.register_error_handler(HTTPException, http_error)

@@ -5,26 +5,32 @@ What they say of the model comes from its card; recording and asking is the scri
 
 from flask import Blueprint, render_template
 
-from sayso.web.api import AnyRecognizer
+from sayso.web.models import BrokenModel, ModelStore
 from sayso.web.settings import Settings
 
 
-def blueprint(recognizer: AnyRecognizer, settings: Settings) -> Blueprint:
-    """Make the pages' routes, describing a recogniser's model."""
+def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
+    """Make the pages' routes, describing the default model."""
     routes = Blueprint("pages", __name__)
 
     @routes.app_context_processor  # error pages have a footer too
     def model() -> dict[str, object]:
-        return {"card": recognizer.card, "digest": recognizer.digest}
+        try:
+            card, digest = store.known()
+        except BrokenModel:  # an error page tells of it
+            return {"card": None, "digest": ""}
+        return {"card": card, "digest": digest}
 
     @routes.get("/")
     def home() -> str:
         """Say what this is and what one can do with it."""
+        store.get()  # without a model there is nothing to show
         return render_template("home.html")
 
     @routes.get("/listen")
     def listen() -> str:
         """Hear a word and show it."""
+        store.get()
         return render_template("listen.html", settings=settings)
 
     return routes

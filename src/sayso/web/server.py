@@ -15,7 +15,7 @@ from flask import Flask
 
 from sayso.errors import SettingsError
 from sayso.recognizer import load
-from sayso.web import create_app
+from sayso.web import ModelStore, create_app
 from sayso.web.settings import Settings
 
 THREADS = 4  # per worker: enough to read slow uploads while one request computes
@@ -93,7 +93,7 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
 
         def load(self) -> Flask:
             # In the worker, after the fork: a session's threads do not survive one.
-            return create_app(load(settings.model), settings)
+            return create_app(ModelStore.from_settings(settings), settings)
 
     _hear_signals_from_birth()
     Application().run()
@@ -124,7 +124,7 @@ def _serve_with_waitress(settings: Settings, listener: socket.socket) -> None:
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits its turn is no news
     server = waitress.create_server(
-        create_app(load(settings.model), settings),
+        create_app(ModelStore.from_settings(settings), settings),
         sockets=[listener],
         threads=THREADS,
         max_request_body_size=settings.max_bytes,

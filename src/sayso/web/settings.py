@@ -38,6 +38,7 @@ class Settings:
     host: str = "127.0.0.1"  # the address listened on; 0.0.0.0 for every address of the machine
     port: int = 4999  # 0 lets the system choose a free one
     model: str = DEFAULT_MODEL  # a model that ships with sayso, or the path of a model file
+    models_folder: str = ""  # its *.onnx files are models too, by their names; none if empty
     max_bytes: int = 8_000_000  # the largest recording taken: 10 s at 96 kHz, stereo, 32 bits fit
     max_seconds: float = MAX_SECONDS  # the longest recording taken
     workers: int = field(default_factory=_default_workers)  # processes, each with its own session
