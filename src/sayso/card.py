@@ -37,7 +37,7 @@ class Calibration:
 
     temperature: float = 1.0  # logits are divided by it before the softmax
     threshold: float = 0.0  # a word below this confidence is not accepted
-    false_accept_rate: float | None = None  # share of strangers' speech accepted at that threshold
+    false_accept_rate: float | None = None  # share of strangers' speech it was set to accept
 
 
 @dataclass(frozen=True)

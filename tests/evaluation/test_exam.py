@@ -18,7 +18,7 @@ from sayso import cli
 from sayso.card import SILENCE, UNKNOWN, Calibration, ModelCard
 from sayso.evaluation import audit, exam, report, report_sections, twelve
 from sayso.evaluation.distortions import SAMPLE_RATE, Waveforms
-from sayso.evaluation.questions import Candidate, Questions
+from sayso.evaluation.questions import Candidate, Questions, Strangers
 from sayso.training.dataset import NOISE_FOLDER, read_clips
 
 WORDS = twelve.COMMANDS
@@ -65,6 +65,11 @@ def tones(hertz: NDArray[Any], seed: int) -> Tones:
     return Tones(waves.astype(np.float32))
 
 
+def strangers(seed: int) -> Strangers:
+    clips = tones(np.linspace(100, 5_000, 30), seed)
+    return Strangers(clips, ["sky", "sea"] * 15, [f"{clip // 2}" for clip in range(30)], ["birds"] * 30)
+
+
 @pytest.fixture(scope="module")
 def questions() -> Questions:
     labels = np.arange(40) % 10
@@ -74,8 +79,8 @@ def questions() -> Questions:
         clips=tones(HERTZ[labels], seed=0),
         labels=labels,
         speakers=[f"speaker {clip // 4}" for clip in range(40)],
-        strangers=tones(np.linspace(100, 5_000, 30), seed=1),
-        stranger_words=["sky", "sea"] * 15,
+        strangers=strangers(seed=1),
+        setting=strangers(seed=3),
         recordings={"tap": np.random.default_rng(2).standard_normal(40_000).astype(np.float32) * 0.1},
     )
 
@@ -106,7 +111,7 @@ def test_every_section_is_answered(sat: dict[str, Any]) -> None:
     assert {word["word"] for word in sat["twelve"]["labels"] if word["clips"]} == {*WORDS, SILENCE}
     assert sat["calibration"]["before"]["temperature"] == 1
     assert sat["calibration"]["after"]["error"] == sat["closed_set"]["calibration_error"]
-    assert sat["open_set"]["strangers"] == 30
+    assert sat["open_set"]["strangers"] == sat["open_set"]["setting_strangers"] == 30
     assert 0.5 < sat["open_set"]["auroc"] <= 1
     rows = {row["name"]: row for row in sat["audit"]["rows"]}
     assert rows["clean"]["accuracy"]["clips"] == 12
@@ -150,7 +155,7 @@ def test_a_stopped_exam_goes_on(
     assert {**result, "speed": None} == {**sat, "speed": None}
 
 
-@pytest.mark.parametrize("what", ["digest", "temperature", "labels", "clips"])
+@pytest.mark.parametrize("what", ["digest", "temperature", "labels", "clips", "setting"])
 def test_another_question_is_asked_anew(
     questions: Questions, sat: dict[str, Any], parts: Path, what: str
 ) -> None:
@@ -162,6 +167,8 @@ def test_another_question_is_asked_anew(
         candidate = dataclasses.replace(candidate, card=other)
     elif what == "labels":
         questions = dataclasses.replace(questions, labels=questions.labels[::-1].copy())
+    elif what == "setting":
+        questions = dataclasses.replace(questions, setting=strangers(seed=9))
     else:
         questions = dataclasses.replace(questions, clips=tones(HERTZ[questions.labels], seed=9))
 
@@ -276,7 +283,9 @@ def test_m5_sits_it_on_real_clips(
     assert done.stdout == f"{tmp_path / 'exam' / 'report.html'} is complete.\n"
     result = json.loads((tmp_path / "exam" / "report.json").read_text(encoding="utf-8"))
     assert result["clips"] == 50
-    assert result["open_set"]["strangers"] == 10
+    found = result["open_set"]
+    assert found["strangers"] + found["setting_strangers"] == 10  # none both sets the threshold and judges
+    assert min(found["strangers"], found["setting_strangers"]) >= 1
     assert result["closed_set"]["accuracy"]["value"] > 0.5
     assert result["twelve"]["forced"]["value"] >= result["twelve"]["commands"]["value"]
     rows = {row["name"]: row for row in result["audit"]["rows"]}

@@ -84,22 +84,45 @@ def test_confidence_is_that_of_words() -> None:
     assert openset.confidence(probabilities, ["yes", "no", SILENCE, UNKNOWN]) == [0.3]
 
 
-def test_judging_reports_the_models_own_threshold_last() -> None:
-    probabilities, strangers = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([[0.7, 0.3]] * 20)
+def test_no_source_makes_up_for_another() -> None:
+    hard, easy = np.linspace(0.5, 1, 100, endpoint=False), np.linspace(0, 0.1, 900)
+    strangers, sources = np.concatenate([hard, easy]), ["people"] * 100 + ["machines"] * 900
+
+    threshold = openset.threshold_for_each(strangers, sources, 0.01)
+
+    assert (hard >= threshold).mean() == 0.01
+    assert (hard >= openset.threshold_for(strangers, 0.01)).mean() == 0.1
+
+
+def heard(confidences: list[float], source: str = "birds") -> openset.Heard:
+    probabilities = np.array([[each, 1 - each] for each in confidences])
+    names = [f"{clip}" for clip in range(len(confidences))]
+    return openset.Heard(probabilities, ["sky"] * len(names), names, [source] * len(names))
+
+
+def test_thresholds_are_set_on_some_strangers_and_judged_by_others() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6]])
 
     judged = openset.judge(
         probabilities,
         np.array([0, 0]),
         ["anna", "ben"],
-        strangers,
-        ["sky"] * 20,
+        heard([0.8] * 20, "fish"),
+        heard([0.7] * 19 + [0.85]),
         labels=["yes", "no"],
         covered=np.array([True, False]),
         own_threshold=0.5,
     )
 
-    assert [point["wanted_false_accepts"] for point in judged["points"]] == [0.01, 0.05, None]
-    assert [point["false_accepts"] for point in judged["points"]] == [0, 0, 1]
-    assert judged["points"][0]["correct"]["value"] == 0.5
-    assert judged["points"][0]["correct_covered"]["value"] == 1
-    assert judged["accepted_by_word"] == {"sky": 0}
+    points = {(point["wanted_false_accepts"], point["set_on"]): point for point in judged["points"]}
+    assert len(points) == 5
+    elsewhere = points[0.01, "other strangers"]
+    assert 0.8 < elsewhere["threshold"] < 0.81
+    assert elsewhere["false_accepts"] == elsewhere["false_accepts_by_source"]["birds"]["value"] == 0.05
+    assert points[0.01, "these strangers"]["false_accepts"] == 0
+    assert points[0.05, "these strangers"]["false_accepts"] == 0.05
+    assert points[None, "the card"]["false_accepts"] == 1
+    assert elsewhere["correct"]["value"] == 0.5
+    assert elsewhere["correct_covered"]["value"] == 1
+    assert judged["accepted_by_word"] == {"sky": 0.05}
+    assert not judged["speakers_known"]

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,23 @@ def test_the_file_says_what_it_is(run: Run, tone_words: Path, tmp_path: Path) ->
     assert card.figures[0].split == "validation"
     assert card.figures[0].value == max(line["validation_accuracy"] for line in run.metrics())
     assert card.calibration.temperature > 0
+
+
+def test_the_threshold_is_set_and_judged_by_different_strangers(
+    run: Run, tone_words: Path, tmp_path: Path
+) -> None:
+    strangers = tmp_path / "birds" / "sky"
+    strangers.mkdir(parents=True)
+    for path in sorted((tone_words / "low").iterdir())[:40]:
+        shutil.copy(path, strangers)
+
+    card = export(run, tmp_path / "tones.onnx", tone_words, [strangers.parent])
+
+    figure = card.figures[-1]
+    assert (figure.name, figure.split) == ("false accepts, birds", "strangers")
+    assert 8 < figure.clips < 32  # about half of them
+    assert card.calibration.false_accept_rate == 0.01
+    assert card.calibration.threshold > 0
 
 
 def test_a_file_that_scores_otherwise_is_not_written(

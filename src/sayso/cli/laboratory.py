@@ -84,7 +84,9 @@ def export(run: Path, output: Path, strangers: tuple[Path, ...], data: Path) -> 
 @click.option(
     "--report", "output", type=FILE, help="The whole exam, into this folder; called again, it goes on."
 )
-@click.option("--strangers", type=FILE, help="For the exam: a folder of words that the model is not to know.")
+@click.option(
+    "--strangers", multiple=True, type=FILE, help="For the exam: folders of words the model is not to know."
+)
 @click.option("--quick", "audit_clips", type=click.IntRange(1), help="For the exam: clips an audit row.")
 @json_option
 def evaluate(

@@ -15,7 +15,7 @@ from sayso.card import SILENCE
 from sayso.evaluation import audit, closed_set, distortions, metrics, openset, twelve
 from sayso.evaluation.distortions import Waveforms
 from sayso.evaluation.parts import Parts, digest_of
-from sayso.evaluation.questions import Candidate, Questions, digest_of_clips
+from sayso.evaluation.questions import Candidate, Questions, Strangers
 
 Logits = NDArray[np.float32]
 
@@ -124,29 +124,35 @@ def _calibration(candidate: Candidate, questions: Questions, logits: Logits) -> 
 def _open_set(
     candidate: Candidate, questions: Questions, logits: Logits, parts: Parts
 ) -> dict[str, Any] | None:
-    strangers = questions.strangers
-    if strangers is None or not len(strangers):
+    if questions.strangers is None:
         return None
-    digest = digest_of_clips(strangers)
-    theirs = parts.array(
-        "stranger scores", lambda: candidate.score_clips(strangers, "strangers"), depends=digest
-    )
-    calibration = candidate.card.calibration
+    temperature = candidate.card.calibration.temperature
+
+    def hear(strangers: Strangers, section: str) -> openset.Heard:
+        scores = parts.array(
+            section, lambda: candidate.score_clips(strangers.clips, "strangers"), depends=strangers.digest()
+        )
+        return openset.Heard(
+            metrics.softmax(scores, temperature), strangers.words, strangers.speakers, strangers.sources
+        )
+
+    judging = hear(questions.strangers, "stranger scores")
+    setting = hear(questions.setting, "setting stranger scores") if questions.setting else None
 
     def judge() -> dict[str, Any]:
         return openset.judge(
-            metrics.softmax(logits, calibration.temperature),
+            metrics.softmax(logits, temperature),
             questions.labels,
             questions.speakers,
-            metrics.softmax(theirs, calibration.temperature),
-            questions.stranger_words,
+            setting,
+            judging,
             labels=candidate.card.labels,
             covered=questions.covered(candidate.card),
-            own_threshold=calibration.threshold,
+            own_threshold=candidate.card.calibration.threshold,
         )
 
-    said = digest_of("\0".join(questions.stranger_words).encode())
-    result: dict[str, Any] = parts.values("open set", judge, depends=digest + said)
+    asked = questions.strangers.digest() + (questions.setting.digest() if questions.setting else "")
+    result: dict[str, Any] = parts.values("open set", judge, depends=asked)
     return result
 
 

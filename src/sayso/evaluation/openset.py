@@ -72,6 +72,17 @@ def threshold_for(strangers: Confidences, false_accept_rate: float) -> float:
     return float(np.nextafter(ordered[accepted], np.inf))
 
 
+def threshold_for_each(
+    strangers: Confidences, sources: Sequence[str] | NDArray[Any], false_accept_rate: float
+) -> float:
+    """The lowest threshold at which no source's strangers `(M,)` are accepted more often than wanted.
+
+    Strangers of one kind, such as synthetic voices, shall not make up for those of another.
+    """
+    where = np.asarray(sources)
+    return max(threshold_for(strangers[where == source], false_accept_rate) for source in np.unique(where))
+
+
 def operate(
     words: Confidences,
     right: NDArray[np.bool_],
@@ -112,12 +123,22 @@ def det_curve(words: Confidences, strangers: Confidences, points: int = DET_POIN
     )
 
 
+@dataclass(frozen=True)
+class Heard:
+    """Strangers a model has heard: its probabilities `(M, L)`, and what is known of each of them."""
+
+    probabilities: Confidences
+    words: Sequence[str]
+    speakers: Sequence[str]
+    sources: Sequence[str]
+
+
 def judge(
     probabilities: Confidences,
     truths: NDArray[np.integer[Any]],
     speakers: Sequence[str],
-    strangers: Confidences,
-    stranger_words: Sequence[str],
+    setting: Heard | None,
+    judging: Heard,
     *,
     labels: Sequence[str],
     covered: NDArray[np.bool_],
@@ -125,38 +146,63 @@ def judge(
 ) -> dict[str, Any]:
     """All figures of a model among strangers, plain values ready for JSON.
 
-    The thresholds for the wanted false-accept rates are set on these very strangers: the figures say how well
-    words and strangers can be told apart. What the model's own threshold does here, the last point says.
+    Each wanted false-accept rate has a threshold set on some strangers and judged by others, which is what a
+    user would meet; and one set on the very strangers it is judged by, as published figures are. The model's
+    own threshold comes last.
 
     Args:
         probabilities: `(N, L)` of clips with a word.
         truths: `(N,)`, their labels.
         speakers: `(N,)`, who spoke them.
-        strangers: `(M, L)`, probabilities of clips without a word.
-        stranger_words: `(M,)`, what they say.
+        setting: strangers with whom thresholds are set; without any, the first kind of point is left out.
+        judging: strangers with whom the model is judged.
         labels: the `L` labels' names.
         covered: `(N,)`, whether the clip's word had enough training clips.
         own_threshold: the one the model ships with.
 
     """
-    words, others = confidence(probabilities, labels), confidence(strangers, labels)
+    words, others = confidence(probabilities, labels), confidence(judging.probabilities, labels)
     right, who = metrics.is_right(probabilities, truths), np.asarray(speakers)
-    wanted: list[float | None] = [*FALSE_ACCEPT_RATES, None]
+    sources = np.asarray(judging.sources)
+    thresholds: list[tuple[float | None, str, float]] = []
+    if setting is not None:
+        others_set = confidence(setting.probabilities, labels)
+        thresholds += [
+            (rate, "other strangers", threshold_for_each(others_set, setting.sources, rate))
+            for rate in FALSE_ACCEPT_RATES
+        ]
+    thresholds += [(rate, "these strangers", threshold_for(others, rate)) for rate in FALSE_ACCEPT_RATES]
+    thresholds.append((None, "the card", own_threshold))
     points = []
-    for rate in wanted:
-        threshold = own_threshold if rate is None else threshold_for(others, rate)
-        point = dataclasses.asdict(operate(words, right, who, others, threshold))
+    for rate, set_on, threshold in thresholds:
+        accepted = others >= threshold
+        point: dict[str, Any] = {"wanted_false_accepts": rate, "set_on": set_on}
+        point |= dataclasses.asdict(operate(words, right, who, others, threshold))
+        point["false_accepts_interval"] = dataclasses.asdict(metrics.bootstrap(accepted, judging.speakers))
+        point["false_accepts_by_source"] = {
+            str(source): dataclasses.asdict(
+                metrics.bootstrap(
+                    accepted[sources == source], np.asarray(judging.speakers)[sources == source]
+                )
+            )
+            for source in np.unique(sources)
+        }
+        point["correct_covered"] = None
         if covered.any():
             of_covered = operate(words[covered], right[covered], who[covered], others, threshold)
             point["correct_covered"] = dataclasses.asdict(of_covered.correct)
-        else:
-            point["correct_covered"] = None
-        points.append({"wanted_false_accepts": rate, **point})
-    said = np.asarray(stranger_words)
+        points.append(point)
+    said = np.asarray(judging.words)
     return {
         "strangers": len(others),
+        "setting_strangers": 0 if setting is None else len(setting.words),
+        "speakers": len(set(judging.speakers)),
+        "speakers_known": len(set(judging.speakers)) < len(others),
         "auroc": auroc(words, others),
         "auroc_covered": auroc(words[covered], others) if covered.any() else None,
+        "auroc_by_source": {
+            str(source): auroc(words, others[sources == source]) for source in np.unique(sources)
+        },
         "points": points,
         "accepted_by_word": {  # at the highest wanted rate
             str(word): float((others[said == word] >= points[-2]["threshold"]).mean())

@@ -49,6 +49,21 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Strangers:
+    """Speech outside the vocabulary."""
+
+    clips: Clips
+    words: Sequence[str]  # (N,), what each of them says
+    speakers: Sequence[str]  # (N,)
+    sources: Sequence[str]  # (N,), which collection it is from
+
+    def digest(self) -> str:
+        """A name for the clips and all that is known of them."""
+        known = zip(self.words, self.speakers, self.sources, strict=True)
+        return digest_of(digest_of_clips(self.clips).encode(), "\0".join(map("\0".join, known)).encode())
+
+
+@dataclass(frozen=True)
 class Questions:
     """What a model is asked."""
 
@@ -57,8 +72,8 @@ class Questions:
     clips: Clips
     labels: NDArray[np.int64]  # (N,), in the candidate's order
     speakers: Sequence[str]  # (N,)
-    strangers: Clips | None = None  # speech outside the vocabulary
-    stranger_words: Sequence[str] = ()  # what each of them says
+    strangers: Strangers | None = None  # who must not be understood
+    setting: Strangers | None = None  # others, with whom thresholds are set
     recordings: Mapping[str, Waveforms] = field(default_factory=dict)  # background noise (N,), by kind
 
     def digest(self) -> str:

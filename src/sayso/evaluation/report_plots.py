@@ -130,7 +130,7 @@ def _det(report: Values) -> Figure:
     axes.plot(accepts, deviate([point["false_rejects"] for point in points]), color=_BLUE, linewidth=2)
     for point in report["open_set"]["points"]:
         place = deviate([point["false_accepts"]]), deviate([point["false_rejects"]])
-        if point["wanted_false_accepts"] is not None:
+        if point["set_on"] == "these strangers":
             axes.plot(*place, "o", color=_BLUE)
             axes.annotate(
                 f"{100 * point['wanted_false_accepts']:.0f} % wanted",

@@ -5,6 +5,8 @@ from typing import Any
 
 Values = dict[str, Any]
 
+_WORST_STRANGERS = 10
+
 
 @dataclass(frozen=True)
 class Table:
@@ -174,30 +176,48 @@ def _open_set(report: Values) -> Section | None:
         return None
     rows = [
         (
-            f"{percent(point['wanted_false_accepts'], 0)} wanted"
+            f"{percent(point['wanted_false_accepts'], 0)}, set on {point['set_on']}"
             if point["wanted_false_accepts"] is not None
             else "the model's own threshold",
-            percent(point["false_accepts"]),
+            interval(point["false_accepts_interval"]),
             f"{point['threshold']:.4f}",
             interval(point["correct"]),
             interval(point["correct_covered"]),
         )
         for point in found["points"]
     ]
-    told = (
+    own = found["points"][-1]["false_accepts_by_source"]
+    sources = tuple(
+        (source, f"{values['clips']:,}", f"{found['auroc_by_source'][source]:.4f}", interval(values))
+        for source, values in own.items()
+    )
+    told = [
         f"{found['strangers']:,} clips of speech outside the vocabulary. AUROC, the chance that a clip with "
         f"a word is surer than a stranger's: {found['auroc']:.4f}"
         + (f", covered words {found['auroc_covered']:.4f}" if found["auroc_covered"] else "")
-        + ". The thresholds for wanted rates are set on these very strangers; their speakers are not known."
-    )
-    by_word = tuple((word, percent(share)) for word, share in found["accepted_by_word"].items())
-    heads = ("false accepts", "measured", "threshold", "right and accepted, all words", "covered words")
+        + "."
+    ]
+    if found["setting_strangers"]:
+        told.append(
+            f"{found['setting_strangers']:,} other strangers set the thresholds: none of their clips judges, "
+            "nor any of their speakers, as far as these are named, nor any of their words, where a folder "
+            "has more than one. A threshold lets no folder's strangers pass more often than wanted. For "
+            "comparison with published figures, it is also set on the very strangers it is judged by."
+        )
+    if not found["speakers_known"]:
+        told.append("No speaker is named twice: the same people may be in both halves.")
+    worst = sorted(found["accepted_by_word"].items(), key=lambda item: -item[1])[:_WORST_STRANGERS]
+    by_word = tuple((word, percent(share)) for word, share in worst)
+    heads = ("false accepts wanted", "found", "threshold", "right and accepted, all words", "covered words")
     return Section(
         "Strangers",
-        (told,),
+        tuple(told),
         (
             Table(heads, tuple(rows)),
-            Table(("stranger", "accepted"), by_word, "Whom it accepts at 5 % false accepts", folded=True),
+            Table(("strangers", "clips", "AUROC", "accepted at its own threshold"), sources),
+            Table(
+                ("word", "accepted"), by_word, "What it accepts most often at 5 % false accepts", folded=True
+            ),
         ),
         (("det", "Words rejected against strangers accepted, on normal-deviate axes."),),
     )

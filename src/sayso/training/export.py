@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sayso.card import UNKNOWN, Calibration, Figure, ModelCard, is_rejection
-from sayso.errors import DataError, RunError
+from sayso.errors import RunError
 from sayso.evaluation import closed_set, metrics, openset
+from sayso.evaluation.questions import Strangers
 from sayso.recognizer import Recognizer
 from sayso.training.atomic import write_atomically
-from sayso.training.cache import ClipSet, load_folder
+from sayso.training.cache import ClipSet
+from sayso.training.dataset import Clip
 from sayso.training.judge import batches
 from sayso.training.model_file import with_card
 from sayso.training.models import parameter_count
 from sayso.training.recipe import DataRecipe
 from sayso.training.run import Run
 from sayso.training.splits import load_splits
+from sayso.training.strangers import read_strangers
 
 TOLERANCE = 1e-4  # greatest difference between a score in torch and in the file
 OPSET = 18
@@ -38,7 +41,9 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
     """Write a run's best network as a model file.
 
     The temperature is fitted on the validation split, whose accuracy is the card's first figure; the
-    threshold is the lowest at which one in a hundred of the strangers' recordings would pass for a word.
+    threshold is the lowest at which, in no folder of strangers, more than one in a hundred of the recordings
+    would pass for a word. It is set with half of the strangers; how many of the others it lets pass, further
+    figures on the card say.
 
     Args:
         run: a run with at least one finished epoch.
@@ -49,7 +54,7 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
 
     Raises:
         RunError: nothing trained yet, or the file would score otherwise than torch does.
-        DataError: the folder cannot be read.
+        DataError: a folder cannot be read.
 
     """
     training, validation, _ = load_splits(run.recipe, folder)
@@ -57,7 +62,7 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
     card = dataclasses.replace(recognizer.card, **judge_on_validation(recognizer, validation))
     if strangers:
         recognizer = Recognizer(with_card(content, card))
-        card = dataclasses.replace(card, calibration=calibrate(recognizer, run.recipe.data, strangers))
+        card = dataclasses.replace(card, **calibrate(recognizer, run.recipe.data, strangers))
     write_atomically(path, with_card(content, card))
     return card
 
@@ -143,24 +148,33 @@ def judge_on_validation(recognizer: Recognizer, validation: ClipSet) -> dict[str
     return {"calibration": Calibration(temperature=temperature), "figures": (figure,)}
 
 
-def calibrate(recognizer: Recognizer, data: DataRecipe, folders: Sequence[Path]) -> Calibration:
-    """The card's calibration with a threshold for strangers."""
-    known = {*recognizer.card.words}
-    confidences = []
-    for folder in folders:
-        clips = load_folder(folder)
-        met = folder.name in data.unknown
-        clips = clips.select(
-            [clip.word not in known and (not met or clip.word in data.held_out_words) for clip in clips.clips]
+def calibrate(recognizer: Recognizer, data: DataRecipe, folders: Sequence[Path]) -> dict[str, Any]:
+    """The card's calibration with a threshold for strangers, and figures that say what it does to others."""
+    card = recognizer.card
+
+    def is_stranger(folder: Path, clip: Clip) -> bool:
+        met = folder.name in data.unknown and clip.word not in data.held_out_words
+        return clip.word not in card.words and not met
+
+    def hear(strangers: Strangers) -> NDArray[np.float64]:
+        assert isinstance(strangers.clips, ClipSet)
+        scores = closed_set.score_all(recognizer.probabilities, batches(strangers.clips))
+        return openset.confidence(scores, card.labels)
+
+    setting, judging = read_strangers(folders, is_stranger)
+    threshold = openset.threshold_for_each(hear(setting), setting.sources, FALSE_ACCEPT_RATE)
+    accepted, sources = hear(judging) >= threshold, np.asarray(judging.sources)
+    figures = []
+    for source in dict.fromkeys(judging.sources):
+        who = np.asarray(judging.speakers)[sources == source]
+        found = metrics.bootstrap(accepted[sources == source], who)
+        figures.append(
+            Figure(f"false accepts, {source}", found.value, "strangers", found.clips, found.low, found.high)
         )
-        if not len(clips):
-            raise DataError(f"{folder} holds no word the model has not met: choose other strangers.")
-        scores = closed_set.score_all(recognizer.probabilities, batches(clips))
-        confidences.append(openset.confidence(scores, recognizer.card.labels))
-    threshold = openset.threshold_for(np.concatenate(confidences), FALSE_ACCEPT_RATE)
-    return dataclasses.replace(
-        recognizer.card.calibration, threshold=threshold, false_accept_rate=FALSE_ACCEPT_RATE
+    calibration = dataclasses.replace(
+        card.calibration, threshold=threshold, false_accept_rate=FALSE_ACCEPT_RATE
     )
+    return {"calibration": calibration, "figures": (*card.figures, *figures)}
 
 
 def describe_data(training: ClipSet, data: DataRecipe) -> str:

@@ -17,6 +17,7 @@ from sayso.recognizer import bundled, load
 from sayso.training.atomic import write_atomically
 from sayso.training.cache import SAMPLE_RATE, ClipSet, load_folder
 from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER, Split
+from sayso.training.strangers import read_strangers
 
 BATCH = 256
 MAX_NOISE_SECONDS = 3600.0
@@ -92,7 +93,7 @@ def examine(
     folder: Path,
     split: Split,
     output: Path,
-    strangers: Path | None = None,
+    strangers: Sequence[Path] = (),
     audit_clips: int | None = None,
 ) -> dict[str, Any]:
     """Let a model sit the exam, and write its report.
@@ -102,7 +103,8 @@ def examine(
         folder: a folder of words with the model's words; noise for the audit in its `_background_noise_`.
         split: which split.
         output: folder for the report and for the finished sections, with which a second call goes on.
-        strangers: a folder of words that the model is not to know; those that it does know are left out.
+        strangers: folders of words that the model is not to know; those that it does know are left out. Half
+            set the thresholds, the others judge.
         audit_clips: how many clips each row of the audit asks; `audit.CLIPS` by default.
 
     Returns:
@@ -121,13 +123,9 @@ def examine(
     recognizer = load(model)
     card = recognizer.card
     clips = known_clips(folder, split, card.words)
-    strange = load_folder(strangers) if strangers else None
-    if strange is not None:
-        strange = strange.select([clip.word not in card.words for clip in strange.clips])
-        if not len(strange):
-            raise DataError(
-                f"{strangers} holds no word that {card.name} does not know: choose other strangers."
-            )
+    setting, judging = None, None
+    if strangers:
+        setting, judging = read_strangers(strangers, lambda _, clip: clip.word not in card.words)
     report = examine_candidate(
         Candidate(
             recognizer.score, card, recognizer.digest, bundled().get(model, Path(model)).stat().st_size
@@ -138,8 +136,8 @@ def examine(
             clips=clips,
             labels=clips.labels(card.labels),
             speakers=[clip.speaker for clip in clips.clips],
-            strangers=strange,
-            stranger_words=[clip.word for clip in strange.clips] if strange else [],
+            strangers=judging,
+            setting=setting,
             recordings=read_recordings(folder / NOISE_FOLDER),
         ),
         output / "parts",
