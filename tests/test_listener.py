@@ -1,3 +1,4 @@
+import gc
 import itertools
 import math
 import tracemalloc
@@ -131,13 +132,34 @@ def test_each_word_may_have_its_threshold() -> None:
     half = WORD_SAMPLES // 2
     samples = stream_of([("low", 1_000), ("high", 3_000)], 5_000)
     samples[1_000 + half : 1_000 + WORD_SAMPLES] = samples[3_000 + half : 3_000 + WORD_SAMPLES] = 0
-    assert hear(samples) == []
-    assert [found.word for found in hear(samples, word_thresholds={"high": 0.4})] == ["high"]
-    assert [found.word for found in hear(samples, threshold=0.4, word_thresholds={"high": 0.9})] == ["low"]
+    changed: dict[str, Any] = {"presence_threshold": 0, "threshold": 0.6}
+    assert hear(samples, **changed) == []
+    assert [found.word for found in hear(samples, **changed, word_thresholds={"high": 0.4})] == ["high"]
+    changed["threshold"] = 0.4
+    assert [found.word for found in hear(samples, **changed, word_thresholds={"high": 0.9})] == ["low"]
+
+
+def test_only_the_wanted_words_are_reported() -> None:
+    samples = stream_of([("low", 1_000), ("high", 3_000), ("middle", 5_000)], 7_000)
+    assert [found.word for found in hear(samples, words=("high", "middle"))] == ["high", "middle"]
+    assert [found.word for found in hear(samples, words=["low"])] == ["low"]
+
+
+def test_what_may_be_a_stranger_is_not_reported() -> None:
+    unsure, sure = np.array([0.6, 0.1, 0.0, 0.0, 0.3]), np.array([0.6, 0.4, 0.0, 0.0, 0.0])
+    for presence_threshold, probabilities, is_heard in [
+        (0.8, unsure, False), (0.6, unsure, True), (0.8, sure, True), (1.0, sure, True), (0.0, unsure, True)
+    ]:  # fmt: skip
+        decider = Decider(LABELS, ListenerSettings(presence_threshold=presence_threshold))
+        decisions = [decider.step(probabilities) for _ in range(4)]
+        assert any(decisions) == is_heard, (presence_threshold, probabilities)
+    decider = Decider(LABELS, ListenerSettings())
+    assert not any(decider.step(sure if hop % 3 else None) for hop in range(9))  # silence is no presence
 
 
 def test_the_minimum_count_keeps_out_what_is_short() -> None:
-    decider = Decider(LABELS, ListenerSettings(smoothing_seconds=0.3, threshold=0.3, minimum_count=2))
+    chosen = ListenerSettings(smoothing_seconds=0.3, threshold=0.3, minimum_count=2, presence_threshold=0)
+    decider = Decider(LABELS, chosen)
     sure = np.array([1, 0, 0, 0, 0])
     assert [decider.step(sure), decider.step(None), decider.step(None)] == [None, None, None]
     assert decider.step(sure) is None  # the first one has left the average
@@ -204,6 +226,7 @@ def test_a_day_of_listening_takes_no_memory() -> None:
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(23):
             found += len(hearing.feed(hour))
+        gc.collect()  # NumPy's views leave cycles behind
         after, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -220,6 +243,12 @@ def test_a_day_of_listening_takes_no_memory() -> None:
         {"smoothing_seconds": -1.0},
         {"suppression_seconds": math.inf},
         {"threshold": 0.0},
+        {"presence_threshold": 1.1},
+        {"presence_threshold": -0.1},
+        {"words": ()},
+        {"words": "low"},
+        {"words": ("low", "sideways")},
+        {"words": (SILENCE,)},
         {"word_thresholds": {"low": 1.1}},
         {"word_thresholds": {"sideways": 0.5}},
         {"release_ratio": 1.5},

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from sayso.card import is_rejection
 from sayso.errors import SettingsError
 
+_ROUNDING = 1e-6  # of a sum of probabilities, so that a presence of 1 can be reached
+
 
 @dataclass(frozen=True)
 class ListenerSettings:
@@ -26,11 +28,17 @@ class ListenerSettings:
     # Step between two windows. Shorter: a little sooner, and as many times more work.
     hop_seconds: float = 0.1
     # Stretch over which probabilities are averaged. Longer: fewer false alarms, later detections.
-    smoothing_seconds: float = 0.2
-    # Averaged probability from which a word counts as said. Higher: fewer false alarms, more misses.
-    threshold: float = 0.7
+    smoothing_seconds: float = 0.3
+    # The words to report; None for all. Others are still recognised, so that they are not taken for these.
+    words: Sequence[str] | None = None
+    # Averaged probability from which a word counts as said. Higher: fewer wrong words, more misses.
+    threshold: float = 0.5
     # Thresholds of single words, in place of `threshold`: higher for a word that is often heard wrongly.
     word_thresholds: Mapping[str, float] = field(default_factory=dict)
+    # Averaged probability of all the model's words together from which one of them may be reported; the rest
+    # is silence, unknown speech and windows that were not scored. Higher: fewer false alarms from noise and
+    # from other speech, more misses. 0: off.
+    presence_threshold: float = 0.95
     # A word is reported again only after its average lay below this share of its threshold, for so long.
     # Lower or longer: a word that is drawn out is not reported twice; but nor is one repeated at once.
     release_ratio: float = 0.5
@@ -60,6 +68,10 @@ class ListenerSettings:
             raise SettingsError("Suppression, release and edge must not be negative.")
         if not all(0 < level <= 1 for level in (self.threshold, *self.word_thresholds.values())):
             raise SettingsError("Thresholds must lie above 0 and at most at 1.")
+        if not 0 <= self.presence_threshold <= 1:
+            raise SettingsError("The presence threshold must lie from 0 to 1.")
+        if self.words is not None and (isinstance(self.words, str) or not self.words):
+            raise SettingsError("The words to report must be a list of one or more, or None for all.")
         if not 0 < self.release_ratio <= 1:
             raise SettingsError("The release ratio must lie above 0 and at most at 1.")
         if not 1 <= self.minimum_count <= self.smoothing_hops:
@@ -105,16 +117,20 @@ class Decider:
             settings: see there.
 
         Raises:
-            SettingsError: a threshold for a word that is no label.
+            SettingsError: a word to report, or one with a threshold, that the model lacks.
 
         """
-        strangers = set(settings.word_thresholds) - set(labels)
-        if strangers:
-            raise SettingsError(f"There are thresholds for words that the model lacks: {sorted(strangers)}.")
+        self._is_word = np.array([not is_rejection(label) for label in labels])  # (L,)
+        known = [label for label in labels if not is_rejection(label)]
+        lacking = sorted({*settings.word_thresholds, *(settings.words or ())} - set(known))
+        if lacking:
+            raise SettingsError(
+                f"The model does not know {', '.join(lacking)}: choose from {', '.join(known)}."
+            )
+        self._is_wanted = [label in known and label in (settings.words or known) for label in labels]
         levels = [settings.word_thresholds.get(label, settings.threshold) for label in labels]
         self._thresholds = np.array(levels)  # (L,)
         self._release = self._thresholds * settings.release_ratio
-        self._is_word = [not is_rejection(label) for label in labels]
         self._settings = settings
         self._history = np.zeros((settings.smoothing_hops, len(labels)))  # oldest first
         self._armed = np.ones(len(labels), np.bool_)
@@ -142,7 +158,8 @@ class Decider:
         if (
             self._hops < self._settings.suppression_hops
             or smoothed[best] < self._thresholds[best]
-            or not (self._armed[best] and self._is_word[best])
+            or smoothed[self._is_word].sum() < self._settings.presence_threshold - _ROUNDING
+            or not (self._armed[best] and self._is_wanted[best])
             or self._lead(best) < self._settings.minimum_count
         ):
             return None
