@@ -57,6 +57,7 @@ class ModelCard:
     calibration: Calibration = field(default_factory=Calibration)
     trained_on: str = ""  # in words: which data, how much of it
     training_clips: tuple[int, ...] = ()  # how many recordings of each label it was trained on
+    training_noises: tuple[str, ...] | None = None  # kinds it was trained with; None: nobody wrote them down
     recipe_digest: str = ""  # SHA-256 of the recipe that made it
     parameters: int = 0  # how many numbers training adjusted
     training_minutes: float = 0.0  # on the machine that made it
@@ -102,6 +103,8 @@ class ModelCard:
                 raise ModelError("The model file is of a newer format: upgrade sayso to read it.")
             values["labels"] = tuple(str(label) for label in values["labels"])
             values["training_clips"] = tuple(int(count) for count in values.get("training_clips", ()))
+            if values.get("training_noises") is not None:
+                values["training_noises"] = tuple(str(kind) for kind in values["training_noises"])
             values["calibration"] = Calibration(**values.get("calibration", {}))
             values["figures"] = tuple(Figure(**figure) for figure in values.get("figures", ()))
             return cls(**values)

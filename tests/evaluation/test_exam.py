@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sayso import cli
 from sayso.card import SILENCE, UNKNOWN, Calibration, ModelCard
-from sayso.evaluation import audit, exam, report, report_sections, twelve
+from sayso.evaluation import audit, exam, generated_noises, report, report_sections, twelve
 from sayso.evaluation.distortions import SAMPLE_RATE, Waveforms
 from sayso.evaluation.questions import Candidate, Questions, Strangers
 from sayso.training.dataset import NOISE_FOLDER, read_clips
@@ -29,6 +29,7 @@ CARD = ModelCard(
     labels=(*WORDS, UNKNOWN, SILENCE),
     calibration=Calibration(temperature=2.0, threshold=0.5),
     training_clips=(500,) * 8 + (10,) * 4,
+    training_noises=("babble", "pink_noise", "tap"),
     parameters=12,
 )
 
@@ -121,6 +122,19 @@ def test_every_section_is_answered(sat: dict[str, Any]) -> None:
     assert sat["speed"]["milliseconds"] > 0
 
 
+def test_noise_it_was_trained_with_is_told_from_other_noise(sat: dict[str, Any]) -> None:
+    rows = [row for row in sat["audit"]["rows"] if row["noise"]]
+    heard = {row["noise"]: row["trained_with"] for row in rows}
+    unheard = {"white", *generated_noises.KINDS}
+
+    assert {kind for kind, trained in heard.items() if not trained} == unheard
+    for mean in sat["audit"]["unheard_noise"]:
+        assert set(mean["kinds"]) == unheard
+        of_ratio = [row for row in rows if row["snr_db"] == mean["snr_db"] and row["noise"] in unheard]
+        values = [row["accuracy"]["value"] for row in of_ratio]
+        assert mean["accuracy"]["value"] == pytest.approx(np.mean(values))
+
+
 def ask_nothing(_: Waveforms) -> NDArray[np.float32]:
     raise AssertionError("the model was asked")
 
@@ -189,7 +203,9 @@ def test_what_cannot_be_asked_is_left_out(tmp_path: Path) -> None:
     assert result["twelve"] is None
     assert result["open_set"] is None
     assert result["closed_set"]["covered"] is None
-    assert {row["noise"] for row in result["audit"]["rows"]} == {None, "white", "pink", "babble"}
+    kinds = {None, "white", "pink", "babble", *generated_noises.KINDS}
+    assert {row["noise"] for row in result["audit"]["rows"]} == kinds
+    assert {row["trained_with"] for row in result["audit"]["rows"] if row["noise"] == "white"} == {None}
     assert "Strangers" not in page
 
 

@@ -24,7 +24,7 @@ def test_every_row_of_the_design_is_there(rows: dict[str, Condition]) -> None:
     wanted = {f"{rate} kHz" for rate in ("8", "11.025", "16", "22.05", "44.1", "48")}
     wanted |= {"MP3 32k", "Opus 16k", "AAC 32k", "telephone", "level -20 dB", "level +12 dB"}
     wanted |= {"shift -200 ms", "shift +200 ms", "echo 120/240 ms", "reverb RT60 0.5 s"}
-    kinds = ("white", "pink", "babble", "background", "running_tap")
+    kinds = ("white", "pink", "babble", "background", "running_tap", "chords", "clatter", "engine")
     wanted |= {f"{kind} {snr_db} dB" for kind in kinds for snr_db in (20, 10, 5, 0, -5)}
     assert wanted <= rows.keys()
     assert not any(name.startswith("white_noise") for name in rows)
@@ -69,4 +69,4 @@ def test_each_ratio_is_kept_and_the_noise_is_the_same(rows: dict[str, Condition]
 def test_without_recordings_or_voices_those_rows_are_left_out() -> None:
     kinds = {row.noise for row in conditions({}, np.empty((0, SAMPLE_RATE), np.float32))}
 
-    assert kinds == {None, "white", "pink"}
+    assert kinds == {None, "white", "pink", "chords", "clatter", "engine"}

@@ -8,6 +8,7 @@ import torch
 from sayso import load
 from sayso.errors import RunError
 from sayso.training import export as exporting
+from sayso.training import quantization
 from sayso.training.export import export
 from sayso.training.recipe import Recipe
 from sayso.training.run import Run
@@ -97,6 +98,49 @@ def test_a_file_that_scores_otherwise_is_not_written(
     with pytest.raises(RunError, match="differ from torch's"):
         export(run, tmp_path / "wrong.onnx", tone_words)
     assert not list(tmp_path.iterdir())
+
+
+def test_rounded_weights_make_a_smaller_file_that_answers_alike(
+    run: Run, tone_words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = export(run, tmp_path / "plain.onnx", tone_words)
+    rounded = export(run, tmp_path / "int8.onnx", tone_words, int8=True)
+
+    before, after = load(tmp_path / "plain.onnx"), load(tmp_path / "int8.onnx")
+    _, validation, _ = load_splits(run.recipe, tone_words)
+    waveforms = validation.waveforms(slice(None))
+    weights = (
+        3 * run.network()[0].body.state_dict()["layers.12.weight"].numel()
+    )  # bytes saved on the largest layer
+    assert (tmp_path / "int8.onnx").stat().st_size < (tmp_path / "plain.onnx").stat().st_size - weights
+    assert rounded.architecture == f"{plain.architecture}, int8 weights"
+    assert 0 < np.abs(after.score(waveforms) - before.score(waveforms)).max() < 0.5
+    assert rounded.figures[0].value >= plain.figures[0].value - quantization.MAX_LOSS
+    monkeypatch.setattr(exporting, "MAX_LOSS", -1.0)
+    with pytest.raises(RunError, match="cost"):
+        export(run, tmp_path / "worse.onnx", tone_words, int8=True)
+    assert not (tmp_path / "worse.onnx").exists()
+
+
+def test_the_card_names_the_noises_of_training(tmp_path: Path) -> None:
+    for name in ("tap", "bike"):
+        (tmp_path / f"{name}.wav").touch()
+    values = {
+        "name": "noises",
+        "network": {"name": "m5"},
+        "training": {"epochs": 1},
+        "data": {"held_out_noises": ["bike"]},
+        "augment": [{"step": "noise", "kinds": {"recorded": 1, "white": 1}}],
+    }
+
+    first = Run.start(tmp_path / "first", Recipe.from_values(values))
+    later = values | {"training": {"epochs": 1, "start": str(first.folder)}, "augment": []}
+
+    assert exporting.noises_of(first.recipe, tmp_path) == ("tap", "white")
+    assert exporting.noises_of(Recipe.from_values(later), tmp_path) == ("tap", "white")
+    assert exporting.noises_of(Recipe.from_values(values | {"augment": []}), tmp_path) == ()
+    lost = {"epochs": 1, "start": str(tmp_path / "lost")}
+    assert exporting.noises_of(Recipe.from_values(values | {"training": lost}), tmp_path) is None
 
 
 def test_a_run_without_a_finished_epoch_is_said(run: Run, tone_words: Path, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
 
     Returns:
         plain values: a row for each condition, with its accuracy over all and over the covered words, and its
-        paired difference from the unchanged clips; and the worst row that is not `Condition.is_hard`.
+        paired difference from the unchanged clips; the worst row that is not `Condition.is_hard`; and for
+        each signal-to-noise ratio the mean over the kinds of noise that the model was not trained with.
 
     """
     chosen, voices = draw(len(questions.clips), clips)
@@ -49,12 +50,14 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
     noises = digest_of(questions.digest_of_recordings().encode(), babble.tobytes())
     clean: NDArray[np.bool_] | None = None
     rows = []
+    unheard: dict[float, dict[str, NDArray[np.bool_]]] = {}
+    asked_of = questions, candidate, chosen
     conditions = robustness.conditions(questions.recordings, babble)
     with tqdm(conditions, "audit", unit="row", disable=None) as progress:
         for condition in progress:
             progress.set_postfix_str(condition.name)
             if condition.missing:
-                rows.append(_row(condition, None, None, questions, candidate, chosen))
+                rows.append(_row(condition, None, None, *asked_of))
                 continue
             changed = map(condition, batches(questions.clips, chosen))
             logits = parts.array(
@@ -64,10 +67,26 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
             )
             right = metrics.is_right(logits, questions.labels[chosen])
             clean = right if clean is None else clean
-            rows.append(_row(condition, right, clean, questions, candidate, chosen))
+            if condition.snr_db is not None and condition.noise is not None:
+                heard = robustness.was_heard(condition.noise, candidate.card.training_noises)
+                if heard is False:
+                    unheard.setdefault(condition.snr_db, {})[condition.noise] = right
+            rows.append(_row(condition, right, clean, *asked_of))
     fair = [row for row in rows if row["accuracy"] and not row["hard"]]
     worst = min(fair, key=lambda row: float((row["covered"] or row["accuracy"])["value"]))
-    return {"clips": len(chosen), "worst": worst["name"], "rows": rows}
+    return {
+        "clips": len(chosen),
+        "worst": worst["name"],
+        "rows": rows,
+        "unheard_noise": [
+            {
+                "snr_db": snr_db,
+                "kinds": list(kinds),
+                **_figures(np.mean(list(kinds.values()), axis=0), *asked_of),
+            }
+            for snr_db, kinds in unheard.items()
+        ],
+    }
 
 
 def _row(
@@ -85,16 +104,30 @@ def _row(
         "snr_db": condition.snr_db,
         "hard": condition.is_hard,
         "missing": condition.missing,
+        "trained_with": None,
         "accuracy": None,
         "covered": None,
         "change": None,
     }
+    if condition.noise is not None:
+        row["trained_with"] = robustness.was_heard(condition.noise, candidate.card.training_noises)
     if right is None or clean is None:
         return row
     who = np.asarray(questions.speakers)[chosen]
-    row["accuracy"] = dataclasses.asdict(metrics.bootstrap(right, who))
     row["change"] = dataclasses.asdict(metrics.bootstrap(right * 1.0 - clean, who))
-    covered = questions.covered(candidate.card)[chosen]
-    if covered.any():
-        row["covered"] = dataclasses.asdict(metrics.bootstrap(right[covered], who[covered]))
-    return row
+    return row | _figures(right, questions, candidate, chosen)
+
+
+def _figures(
+    right: NDArray[np.bool_] | NDArray[np.float64],
+    questions: Questions,
+    candidate: Candidate,
+    chosen: NDArray[np.int64],
+) -> dict[str, Any]:
+    """The mean over all and over the covered words of `right` `(B,)`, in [0, 1]."""
+    who, covered = np.asarray(questions.speakers)[chosen], questions.covered(candidate.card)[chosen]
+    of_covered = metrics.bootstrap(right[covered], who[covered]) if covered.any() else None
+    return {
+        "accuracy": dataclasses.asdict(metrics.bootstrap(right, who)),
+        "covered": dataclasses.asdict(of_covered) if of_covered else None,
+    }

@@ -136,7 +136,7 @@ def _audit(report: Values) -> Section:
         "Levels are clipped at full scale. The echoes are 6 and 12 dB below the voice; the reverberation is "
         "as loud as the direct sound. Signal-to-noise ratios compare mean powers over the whole clip. Babble "
         "is six other speakers at once; background is any of the recorded kinds of noise, which follow one "
-        "by one.",
+        "by one; chords, clatter and engine are generated, and no model is trained with them.",
         *(row["missing"] for row in audit["rows"] if row["missing"]),
     ]
     quiet = tuple(
@@ -151,8 +151,8 @@ def _audit(report: Values) -> Section:
     )
     tables = [Table(("condition", "all words", "points from clean", "covered words"), quiet)]
     if rows[0]["covered"]:
-        tables.append(_noises(rows, "covered", "Noise, covered words"))
-    tables.append(_noises(rows, "accuracy", "Noise, all words", folded=bool(rows[0]["covered"])))
+        tables.append(_noises(audit, "covered", "Noise, covered words"))
+    tables.append(_noises(audit, "accuracy", "Noise, all words", folded=bool(rows[0]["covered"])))
     plots = (
         ("audit", "Accuracy under each condition; the line is the accuracy on unchanged clips."),
         ("noise", "Accuracy by signal-to-noise ratio, for each kind of noise."),
@@ -160,14 +160,27 @@ def _audit(report: Values) -> Section:
     return Section("Other people's microphones", tuple(told), tuple(tables), plots)
 
 
-def _noises(rows: list[Values], figure: str, title: str, *, folded: bool = False) -> Table:
+def _noises(audit: Values, figure: str, title: str, *, folded: bool = False) -> Table:
     """Kinds of noise by their ratios."""
+    rows = [row for row in audit["rows"] if row["accuracy"]]
     noisy = {(row["noise"], row["snr_db"]): row[figure] for row in rows if row["noise"] is not None}
     kinds, ratios = dict.fromkeys(kind for kind, _ in noisy), dict.fromkeys(ratio for _, ratio in noisy)
-    cells = tuple(
-        (kind.replace("_", " "), *(interval(noisy.get((kind, ratio))) for ratio in ratios)) for kind in kinds
-    )
-    return Table(("noise", *(f"{ratio:g} dB" for ratio in ratios)), cells, title, folded)
+    heard = {row["noise"]: row["trained_with"] for row in rows}
+    cells = [
+        (
+            kind.replace("_", " "),
+            {True: "yes", False: "no", None: "not known"}[heard[kind]],
+            *(interval(noisy.get((kind, ratio))) for ratio in ratios),
+        )
+        for kind in kinds
+    ]
+    if audit["unheard_noise"]:
+        means = {values["snr_db"]: values[figure] for values in audit["unheard_noise"]}
+        cells.append(
+            ("mean of those not trained with", "no", *(interval(means.get(ratio)) for ratio in ratios))
+        )
+    heads = ("noise", "trained with", *(f"{ratio:g} dB" for ratio in ratios))
+    return Table(heads, tuple(cells), title, folded)
 
 
 def _open_set(report: Values) -> Section | None:

@@ -6,13 +6,13 @@ same clip always meets the same noise, whichever clips stand beside it.
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from sayso.evaluation import codecs, distortions
+from sayso.evaluation import codecs, distortions, generated_noises
 from sayso.evaluation.distortions import Waveforms
 
 SAMPLE_RATES = (8_000, 11_025, 16_000, 22_050, 44_100, 48_000)  # hertz
@@ -24,6 +24,7 @@ DIRECT_DB = 0.0  # direct sound against reverberation: a speaker across the room
 SNRS_DB = (20, 10, 5, 0, -5)
 LOUDEST_ASKED_DB = 10  # rows of more noise than this are not among those whose worst counts
 RECORDED_COLOURS = ("white_noise", "pink_noise")  # recordings of what has rows of its own
+GENERATED_IN_TRAINING = ("white", "pink", "brown", "blue", "babble")
 
 CLEAN = "clean"
 
@@ -60,7 +61,7 @@ def conditions(
     Args:
         recordings: background recordings `(N,)` at 16 kHz, by kind ("running_tap"). Each kind gets rows of
             its own, so that one can ask how a model fares in a kind it was not trained with; the rows named
-            "background" draw from all kinds but the white and the pink.
+            "background" draw from all kinds but the white and the pink. Generated kinds come after them.
         voices: `(V, T)` other clips, of which babble is made; without any, there is none.
         snrs_db: signal-to-noise ratios of each kind of noise.
 
@@ -103,7 +104,31 @@ def noise_makers(recordings: Mapping[str, Waveforms], voices: Waveforms) -> dict
         )
     for kind in kinds:
         makers[kind] = partial(_stretch_of, recordings[kind])
+    for kind in generated_noises.KINDS:
+        makers[kind] = partial(_generated, kind)
     return makers
+
+
+def was_heard(kind: str, trained_with: Collection[str] | None) -> bool | None:
+    """Whether a model was trained with a kind of noise; None where nothing tells.
+
+    Args:
+        kind: see `noise_makers`.
+        trained_with: the kinds on the model's card, recordings by their names; None where it does not say.
+
+    """
+    if kind in generated_noises.KINDS:
+        return False
+    if trained_with is None:
+        return None
+    names = {kind, *(name for name in RECORDED_COLOURS if name.startswith(f"{kind}_"))}
+    if kind == "background":  # any recording
+        names = set(trained_with) - set(GENERATED_IN_TRAINING)
+    return not names.isdisjoint(trained_with)
+
+
+def _generated(kind: str, count: int, random: np.random.Generator) -> Waveforms:
+    return distortions.stretch(generated_noises.recording(kind), count, random)
 
 
 def _stretch_of(recording: Waveforms, count: int, random: np.random.Generator) -> Waveforms:

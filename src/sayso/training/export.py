@@ -21,12 +21,15 @@ from sayso.evaluation import closed_set, metrics, openset
 from sayso.evaluation.questions import Strangers
 from sayso.recognizer import Recognizer
 from sayso.training.atomic import write_atomically
+from sayso.training.augment import build
 from sayso.training.cache import ClipSet
-from sayso.training.dataset import Clip
+from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER, Clip
 from sayso.training.judge import batches
 from sayso.training.model_file import with_card
 from sayso.training.models import parameter_count
-from sayso.training.recipe import DataRecipe
+from sayso.training.noise import Noise
+from sayso.training.quantization import MAX_LOSS, with_int8_weights
+from sayso.training.recipe import DataRecipe, Recipe
 from sayso.training.run import Run
 from sayso.training.splits import load_splits
 from sayso.training.strangers import read_strangers
@@ -37,7 +40,9 @@ PROOF_CLIPS = 256
 FALSE_ACCEPT_RATE = 0.01  # of strangers' recordings, at the card's threshold
 
 
-def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -> ModelCard:
+def export(
+    run: Run, path: Path, folder: Path, strangers: Sequence[Path] = (), *, int8: bool = False
+) -> ModelCard:
     """Write a run's best network as a model file.
 
     The temperature is fitted on the validation split, whose accuracy is the card's first figure; the
@@ -51,15 +56,24 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
         folder: the data the run was trained on.
         strangers: folders of words; those the run knows or was trained on are left out. Without any, every
             answer is accepted.
+        int8: round the weights, see `quantization`.
 
     Raises:
-        RunError: nothing trained yet, or the file would score otherwise than torch does.
+        RunError: nothing trained yet, or the file would score otherwise than torch does; or rounded weights
+            would cost more than `quantization.MAX_LOSS`.
         DataError: a folder cannot be read.
 
     """
     training, validation, _ = load_splits(run.recipe, folder)
-    content, recognizer = proved_model(run, training, validation.waveforms(slice(0, PROOF_CLIPS)))
+    content, recognizer = proved_model(run, folder, training, validation.waveforms(slice(0, PROOF_CLIPS)))
     card = dataclasses.replace(recognizer.card, **judge_on_validation(recognizer, validation))
+    if int8:
+        content = with_int8_weights(content)
+        found = judge_on_validation(Recognizer(content), validation)
+        loss = card.figures[0].value - found["figures"][0].value
+        if loss > MAX_LOSS:
+            raise RunError(f"Weights of eight bits cost {loss:.2%} on validation: not written.")
+        card = dataclasses.replace(card, architecture=f"{card.architecture}, int8 weights", **found)
     if strangers:
         recognizer = Recognizer(with_card(content, card))
         card = dataclasses.replace(card, **calibrate(recognizer, run.recipe.data, strangers))
@@ -67,8 +81,16 @@ def export(run: Run, path: Path, folder: Path, strangers: Sequence[Path] = ()) -
     return card
 
 
-def proved_model(run: Run, training: ClipSet, waveforms: NDArray[np.float32]) -> tuple[bytes, Recognizer]:
+def proved_model(
+    run: Run, folder: Path, training: ClipSet, waveforms: NDArray[np.float32]
+) -> tuple[bytes, Recognizer]:
     """A run's best network as a model file with its card, proved on waveforms `(B, T)`, and loaded.
+
+    Args:
+        run: a run with at least one finished epoch.
+        folder: the data it was trained on.
+        training: the clips of it that it was trained on.
+        waveforms: what the file's scores are compared on.
 
     Raises:
         RunError: nothing trained yet, or the file would score otherwise than torch does.
@@ -81,6 +103,7 @@ def proved_model(run: Run, training: ClipSet, waveforms: NDArray[np.float32]) ->
         labels=words,
         trained_on=describe_data(training, run.recipe.data),
         training_clips=count_words(training, words),
+        training_noises=noises_of(run.recipe, folder / NOISE_FOLDER),
         recipe_digest=run.recipe.digest(),
         parameters=parameter_count(network),
         training_minutes=round(run.seconds() / 60, 1),
@@ -191,6 +214,29 @@ def describe_data(training: ClipSet, data: DataRecipe) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def noises_of(recipe: Recipe, folder: Path) -> tuple[str, ...] | None:
+    """The kinds of noise that a recipe trains with, recordings of the folder by their names.
+
+    A run that started from another has heard that one's noises too; None where the other is gone.
+    """
+    names = {path.stem for path in folder.glob("*") if path.suffix.lower() in AUDIO_ENDINGS}
+    left = names.difference(*([name, Path(name).stem] for name in recipe.data.held_out_noises))
+    kinds: set[str] = set()
+    for step in build(recipe.augment, torch.zeros(1) if names else None).steps:
+        if isinstance(step, Noise):
+            kinds |= {kind for kind in step.kinds if kind != "recorded"}
+            kinds |= left if "recorded" in step.kinds else set()
+    if recipe.training.start:
+        try:
+            earlier = noises_of(Run.open(Path(recipe.training.start)).recipe, folder)
+        except RunError:
+            return None
+        if earlier is None:
+            return None
+        kinds |= set(earlier)
+    return tuple(sorted(kinds))
 
 
 def count_words(training: ClipSet, labels: Sequence[str]) -> tuple[int, ...]:

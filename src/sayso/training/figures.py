@@ -85,7 +85,7 @@ def _measure(run: Run, folder: Path) -> dict[str, Any]:
     # Judged on words alone: runs with and without labels for silence and strangers hear the same clips.
     validation = validation.select([not is_rejection(clip.word) for clip in validation.clips])
     some = validation.waveforms(slice(0, PROOF_CLIPS))
-    content, recognizer = proved_model(run, training, some)
+    content, recognizer = proved_model(run, folder, training, some)
     return {
         "name": run.recipe.name,
         "network": run.recipe.network.name,
