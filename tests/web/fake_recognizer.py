@@ -20,7 +20,7 @@ class FakeRecognizer:
     card = ModelCard(name="pitches", architecture="none", labels=(*WORDS, SILENCE, UNKNOWN))
     digest = "0123456789abcdef" * 4
 
-    def recognize(self, source: bytes, /, *, top: int, max_seconds: float) -> Recognition:
+    def recognize(self, source: audio.Source, /, *, top: int, max_seconds: float) -> Recognition:
         samples = audio.decode(source, SAMPLE_RATE, max_seconds=max_seconds)
         loudest = np.argmax(np.abs(np.fft.rfft(samples))) * SAMPLE_RATE / len(samples)  # hertz
         heard = round(float(loudest) / HERTZ_PER_WORD) - 1

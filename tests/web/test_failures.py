@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from sayso import errors
+from sayso import audio, errors
 from sayso.recognizer import Recognition
 from sayso.web import Settings, create_app
 from web.fake_recognizer import SAMPLE_RATE, FakeRecognizer, tone, wav
@@ -27,7 +27,7 @@ class Failing(FakeRecognizer):
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def recognize(self, _recording: bytes, /, **_limits: Any) -> Recognition:
+    def recognize(self, _recording: audio.Source, /, **_limits: Any) -> Recognition:
         raise self.error
 
 
@@ -37,7 +37,7 @@ def all_audio_errors(kind: type[errors.AudioError] = errors.AudioError) -> list[
 
 @pytest.mark.parametrize("kind", all_audio_errors())
 def test_every_audio_error_has_its_status(kind: type[errors.AudioError]) -> None:
-    response = create_app(Failing(kind("What to do."))).test_client().post("/audio")
+    response = create_app(Failing(kind("What to do."))).test_client().post("/audio", data=tone("up"))
 
     assert response.status_code == STATUS[kind]
     assert response.json == {"error": {"code": kind.code, "message": "What to do."}}

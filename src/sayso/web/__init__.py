@@ -6,9 +6,11 @@ nothing to disk.
 
 from flask import Flask
 
-from sayso.web import api, failures, headers, pages, static_files
+from sayso.web import access, api, docs, failures, headers, health, listen_socket, pages, static_files, uploads
 from sayso.web.models import AnyRecognizer, ModelStore
+from sayso.web.recognizing import Desk
 from sayso.web.settings import Settings
+from sayso.web.telemetry import Telemetry
 
 __all__ = ["ModelStore", "Settings", "create_app"]
 
@@ -24,10 +26,19 @@ def create_app(models: ModelStore | AnyRecognizer, settings: Settings | None = N
     settings = settings or Settings()
     store = models if isinstance(models, ModelStore) else ModelStore.of(models)
     app = Flask(__name__, static_url_path=static_files.url_path())
+    app.request_class = uploads.RequestInMemory
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the order they are written
-    app.register_blueprint(api.blueprint(store, settings))
+    telemetry = Telemetry(settings)
+    store.on_load = telemetry.loaded
+    app.extensions["sayso.telemetry"] = telemetry
+    described = docs.register(app, settings)
+    described.register_blueprint(api.blueprint(store, settings, Desk(store, settings, telemetry)))
+    app.register_blueprint(health.blueprint(store, telemetry))
+    app.register_blueprint(listen_socket.blueprint(store, settings))
     app.register_blueprint(pages.blueprint(store, settings))
+    access.register(app, settings)
     failures.register(app, settings)
     headers.register(app, store)
+    telemetry.register(app)  # the last, so that it sees all that the others do
     return app

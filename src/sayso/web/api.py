@@ -1,124 +1,190 @@
 """The HTTP API: a recording in, words out.
 
 The body of a request is the recording, whatever its declared type; the recogniser tells formats apart by
-their bytes. It is held in memory only.
+their bytes. What parameters there are stands in `schemas`, which both checks and describes them.
 """
 
 import dataclasses
 import io
+import json
+import time
+from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request, send_file
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from flask import Response, g, jsonify, request, send_file
+from flask_smorest import Blueprint
+from werkzeug.exceptions import NotFound
 
 from sayso.card import ModelCard
-from sayso.recognizer import Recognition
-from sayso.web.models import BrokenModel, Model, ModelStore, UnknownModel
+from sayso.errors import AudioError, ModelError
+from sayso.web import schemas, uploads
+from sayso.web.headers import KEPT_FOR_EVER
+from sayso.web.models import ModelStore
+from sayso.web.recognizing import Desk, Question
 from sayso.web.settings import Settings
 
-ALTERNATIVES = 3
-YEAR_S = 365 * 24 * 60 * 60
+BINARY = {"type": "string", "format": "binary"}
+ONE_RECORDING = {"application/octet-stream": {"schema": BINARY}}
+MANY_RECORDINGS = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {"clip": {"type": "array", "items": BINARY, "maxItems": uploads.MAX_CLIPS}},
+            "required": ["clip"],
+        }
+    }
+}
+PROBLEMS = {
+    400: "Not a recording, or a request that makes no sense.",
+    401: "A token is asked for.",
+    408: "The request did not arrive in time.",
+    413: "The recording is larger than this server takes.",
+    415: "A format that this server cannot read.",
+    422: "Silent, too long, or out of bounds; or a parameter that is not allowed.",
+    429: "Too many requests from this client: `Retry-After` says when.",
+    503: "The server is busy: `Retry-After` says when; or the model cannot be used.",
+}
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
+def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
     """Make the API's routes, answering with a store of models."""
-    routes = Blueprint("api", __name__)
+    routes = Blueprint("api", __name__, description="Recordings in, words out.")
 
-    def recognize_body() -> tuple[Recognition, Model]:
-        if request.mimetype == "multipart/form-data":
-            raise UnsupportedMediaType(
-                "Send the recording itself as the body, not a form: curl --data-binary @FILE."
-            )
-        # Not `request.form` or `.files`: parsing a form may spool it to a temporary file.
-        recording = request.get_data(cache=False)
-        if request.content_length is None and len(recording) >= settings.max_bytes:
-            raise RequestEntityTooLarge  # Werkzeug cuts a chunked body at the limit and says nothing
-        model = store.get()
-        g.answered = model.name, model.digest
-        return model.recognizer.recognize(
-            recording, top=ALTERNATIVES, max_seconds=settings.max_seconds
-        ), model
+    def may_fail(*statuses: int) -> Any:
+        """Describe the ways in which a route fails."""
 
-    @routes.post("/audio")
+        def describe(view: Any) -> Any:
+            for status in statuses:
+                view = routes.alt_response(status, schema=schemas.Error, description=PROBLEMS[status])(view)
+            return view
+
+        return describe
+
+    def recognize_body(question: Question) -> dict[str, Any]:
+        recording = uploads.body(settings.max_bytes)
+        model = desk.model(question)
+        began = time.perf_counter()
+        with desk.place():
+            found = desk.answer(recording, model, question)
+        g.server_timing = f"model;dur={1000 * (time.perf_counter() - began):.2f}"
+        found["model"], found["digest"] = model.name, model.digest
+        return found
+
+    def recognize_form(question: Question) -> dict[str, Any]:
+        model = desk.model(question)
+        answers: list[dict[str, Any]] = []
+        with desk.place():
+            for clip in uploads.clips():
+                try:
+                    answers.append({"file": clip.name, **desk.answer(clip.content, model, question)})
+                except AudioError as error:
+                    failure = {"code": error.code, "message": str(error)}
+                    answers.append({"file": clip.name, "error": failure})
+        return {"recognitions": answers, "model": model.name, "digest": model.digest}
+
+    @routes.route("/audio", methods=["POST"])
+    @routes.response(200, schemas.Recognition)
+    @may_fail(*PROBLEMS)
+    @routes.doc(requestBody={"required": True, "content": ONE_RECORDING})
     def audio() -> Response:
-        """Recognise a recording, as JSON, or as the plain sentence when `Accept: text/plain`."""
-        recognition, model = recognize_body()
-        wanted = request.accept_mimetypes.best_match(["application/json", "text/plain"])
-        if wanted == "text/plain":
-            response = Response(_as_sentence(recognition), content_type="text/plain; charset=utf-8")
+        """Recognise a recording; plain text for those who accept no JSON.
+
+        Answers with the default model, as JSON, or as the sentence "Did you say : 1) …" for
+        `Accept: text/plain`.
+        """
+        found = recognize_body(Question())
+        accepted = request.headers.get("Accept", "*/*")
+        if accepted != "*/*" and "text/plain" in accepted:
+            wanted = request.accept_mimetypes.best_match(["application/json", "text/plain"])
         else:
-            response = _as_json(recognition, model)
-        response.vary.add("Accept")
+            wanted = "application/json"
+        if wanted == "text/plain":
+            response = Response(_as_sentence(found), content_type="text/plain; charset=utf-8")
+        else:
+            response = _as_json(found)
+        response.headers["Vary"] = "Accept"
         return response
 
-    @routes.post("/api/v1/recognitions")
-    def recognitions() -> Response:
-        """Recognise a recording, as JSON."""
-        return _as_json(*recognize_body())
+    @routes.route("/api/v1/recognitions", methods=["POST"])
+    @routes.arguments(schemas.Question, location="query")
+    @routes.response(200, schemas.Recognition)
+    @may_fail(*PROBLEMS)
+    @routes.alt_response(404, schema=schemas.Error, description="There is no such model.")
+    @routes.doc(requestBody={"required": True, "content": ONE_RECORDING | MANY_RECORDINGS})
+    def recognitions(asked: dict[str, Any]) -> Response:
+        """Recognise a recording, or each of several.
 
-    @routes.get("/api/v1/models")
+        The body is one recording, or a form of up to 64 files; the answer to a form is
+        `{"recognitions": […], "model", "digest"}`, where a recording that cannot be heard has an `error`.
+        """
+        question = Question(**asked)
+        return _as_json(recognize_form(question) if uploads.is_form() else recognize_body(question))
+
+    @routes.route("/api/v1/models", methods=["GET"])
+    @routes.response(200, schemas.Models)
+    @may_fail(401, 429)
     def models() -> Response:
         """List the models this server answers with, the default first."""
         listed = []
         for name in store.names():
             try:
-                card, digest = store.known(name)
-            except (UnknownModel, BrokenModel):  # removed just now, or told of by /readyz
+                listed.append(_summary(name, *store.known(name)))
+            except ModelError:  # removed just now, or told of by /readyz
                 continue
-            listed.append({"default": name == store.default, **_summary(name, card, digest)})
         return jsonify(models=listed)
 
-    @routes.get("/api/v1/models/<name>")
+    @routes.route("/api/v1/models/<name>", methods=["GET"])
+    @routes.response(200, schemas.Card)
+    @may_fail(401, 429, 503)
+    @routes.alt_response(404, schema=schemas.Error, description="There is no such model.")
     def model(name: str) -> Response:
         """Give a model's card, its digest, and where its file is."""
         card, digest = store.known(name)
         g.answered = name, digest
         return jsonify(dataclasses.asdict(card) | _summary(name, card, digest))
 
-    @routes.get("/api/v1/models/<name>.onnx")
-    def model_file(name: str) -> Response:
-        """Give a model's file, whole or in part; `?digest=` names the very bytes, which may then be kept."""
+    @routes.route("/api/v1/models/<name>.onnx", methods=["GET"])
+    @routes.arguments(schemas.FileQuestion, location="query")
+    @routes.response(200, BINARY, content_type="application/octet-stream")
+    @routes.alt_response(206, description="The part of the file that `Range` asked for.")
+    @routes.alt_response(304, description="The file is the one that `If-None-Match` names.")
+    @may_fail(401, 422, 429, 503)
+    @routes.alt_response(404, schema=schemas.Error, description="There is no such model, or version of it.")
+    @routes.alt_response(416, schema=schemas.Error, description="The file is shorter than `Range` assumes.")
+    def model_file(asked: dict[str, str], name: str) -> Response:
+        """Give a model's file, whole or in part; a version named by `?digest=` may be kept for ever."""
         content, digest = store.content(name)
         g.answered = name, digest
-        asked = request.args.get("digest")
-        if asked not in (None, digest):
+        if asked.get("digest", digest) != digest:
             raise NotFound(f"The model {name!r} is another by now: ask /api/v1/models/{name} for its digest.")
         response = send_file(
             io.BytesIO(content), "application/octet-stream", download_name=f"{name}.onnx", etag=digest
         )
-        if asked:
-            cache = response.cache_control
-            cache.no_cache, cache.public, cache.max_age, cache.immutable = None, True, YEAR_S, True
+        response.headers["Cache-Control"] = KEPT_FOR_EVER if asked else "no-cache"
         return response
 
-    @routes.get("/healthz")
-    def healthz() -> Response:
-        """Say that the process answers."""
-        return jsonify(status="ok")
+    def _summary(name: str, card: ModelCard, digest: str) -> dict[str, object]:
+        return {
+            "name": name,
+            "digest": digest,
+            "default": name == store.default,
+            "words": card.words,
+            "labels": card.labels,
+            "sample_rate": card.sample_rate,
+            "window_seconds": card.window_seconds,
+            "architecture": card.architecture,
+            "parameters": card.parameters,
+            "file": f"/api/v1/models/{name}.onnx?digest={digest}",
+        }
 
     return routes
 
 
-def _as_json(recognition: Recognition, model: Model) -> Response:
-    return jsonify(dataclasses.asdict(recognition) | {"model": model.name, "digest": model.digest})
+def _as_json(found: dict[str, Any]) -> Response:
+    return Response(_encode(found) + "\n", content_type="application/json")
 
 
-def _summary(name: str, card: ModelCard, digest: str) -> dict[str, object]:
-    return {
-        "name": name,
-        "digest": digest,
-        "words": card.words,
-        "labels": card.labels,
-        "sample_rate": card.sample_rate,
-        "window_seconds": card.window_seconds,
-        "architecture": card.architecture,
-        "parameters": card.parameters,
-        "file": f"/api/v1/models/{name}.onnx?digest={digest}",
-    }
-
-
-def _as_sentence(recognition: Recognition) -> str:
+def _as_sentence(found: dict[str, Any]) -> str:
     """Word it as the predecessor did, for the programs that read that."""
-    words = (
-        f"{rank}) {alternative.word}" for rank, alternative in enumerate(recognition.alternatives, start=1)
-    )
-    return f"Did you say : {' '.join(words)}\n"
+    ranked = (f"{rank}) {each['word']}" for rank, each in enumerate(found["alternatives"], start=1))
+    return f"Did you say : {' '.join(ranked)}\n"

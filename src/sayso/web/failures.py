@@ -5,6 +5,7 @@ nothing of our insides; Flask has logged them.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -14,11 +15,13 @@ from sayso.errors import AudioError, SaysoError
 from sayso.web.models import BrokenModel, UnknownModel
 from sayso.web.settings import Settings
 
-PROGRAM_PATHS = ("/api/", "/audio", "/healthz")
+PROGRAM_PATHS = ("/api/", "/audio", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 # Understood, but not answerable, is 422; other recordings that cannot be heard are 400.
 STATUS = {"unsupported_format": 415, "audio_too_long": 422, "audio_out_of_bounds": 422, "silent_audio": 422}
 STATUS |= {UnknownModel.code: 404, BrokenModel.code: 503}
+
+KEPT_HEADERS = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -40,16 +43,32 @@ def register(app: Flask, settings: Settings) -> None:
     def http_error(error: HTTPException) -> ResponseReturnValue:
         response = error.get_response()  # keeps what the error adds, such as a 405's `Allow`
         status = response.status_code
-        message = messages[status]() if status in messages else error.description or error.name
+        wrong = getattr(error, "data", {}).get("messages")  # parameters that the declarations refuse
+        if wrong:
+            message = _parameters(wrong)
+        elif status in messages and type(error).description == error.description:
+            message = messages[status]()
+        else:
+            message = error.description or error.name
         if request.path.startswith(PROGRAM_PATHS):
             code = error.name.lower().replace(" ", "_")
             body = jsonify(error={"code": code, "message": message})
         else:
             body = app.make_response(render_template("error.html", title=error.name, message=message))
-        body.headers.extend({key: value for key, value in response.headers if key == "Allow"})
+        body.headers.extend({key: value for key, value in response.headers if key in KEPT_HEADERS})
         body.status_code = status
         return body
 
     for kind in (AudioError, UnknownModel, BrokenModel):
         app.register_error_handler(kind, mistake)
     app.register_error_handler(HTTPException, http_error)
+
+
+def _parameters(wrong: dict[str, Any]) -> str:
+    """Word what is wrong with parameters: `{"query": {"top": ["Not a valid integer."]}}`."""
+    said = [
+        f"{name}: {' '.join(map(str, complaints))}"
+        for place in wrong.values()
+        for name, complaints in place.items()
+    ]
+    return "Parameters that are not allowed: " + " ".join(said)

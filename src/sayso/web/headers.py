@@ -1,6 +1,8 @@
 """The headers on every reply: which model answered, what a browser may do, how long to keep it."""
 
 import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from flask import Flask, Response, g, request
 
@@ -11,7 +13,9 @@ from sayso.web.models import BrokenModel, ModelStore
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",  # the page's own engine; allows no eval of scripts
+        "worker-src 'self'",
+        "media-src 'self' blob:",  # to replay what was recorded
         "style-src 'self'",
         "img-src 'self'",
         "connect-src 'self'",
@@ -27,27 +31,40 @@ PROTECTION = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-YEAR_S = 365 * 24 * 60 * 60
+KEPT_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def register(app: Flask, store: ModelStore) -> None:
     """Have an application set them."""
     static_folder = (app.static_url_path or static_files.PREFIX) + "/"
+    protection = list(PROTECTION.items())
+    inner = app.wsgi_app
+
+    def protected(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # By WSGI, because adding them to a response costs as much as half of Flask.
+        return inner(
+            environ, lambda status, headers, *rest: start_response(status, [*headers, *protection], *rest)
+        )
+
+    app.wsgi_app = protected  # type: ignore[method-assign]
 
     @app.after_request
     def set_headers(response: Response) -> Response:
-        response.headers.update(PROTECTION)
+        headers = response.headers
         with contextlib.suppress(BrokenModel):  # then none answers
-            name, digest = g.get("answered") or (store.default, store.known()[1])
-            response.headers["Sayso-Model"] = name
-            response.headers["Sayso-Digest"] = digest
-        cache = response.cache_control
+            headers["Sayso-Model"], headers["Sayso-Digest"] = g.get("answered") or (
+                store.default,
+                store.known()[1],
+            )
+        if "server_timing" in g:
+            headers["Server-Timing"] = g.server_timing
         if request.path.startswith(static_folder) and response.status_code < 400:
             # The address holds the version, so what it names never changes.
-            cache.no_cache = None
-            cache.public, cache.max_age, cache.immutable = True, YEAR_S, True
-        elif request.endpoint in ("pages.home", "pages.listen"):
-            cache.no_cache = True
-        elif request.endpoint != "api.model_file":  # which says so itself
-            cache.no_store = True
+            headers["Cache-Control"] = KEPT_FOR_EVER
+            # The pages' service worker lies among the static files and is for all pages.
+            headers["Service-Worker-Allowed"] = "/"
+        elif request.endpoint and request.endpoint.startswith("pages."):
+            headers["Cache-Control"] = "no-cache"
+        elif "Cache-Control" not in headers or response.status_code >= 400:
+            headers["Cache-Control"] = "no-store"
         return response

@@ -13,63 +13,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from sayso.card import ModelCard
 from sayso.errors import ModelError
-from sayso.recognizer import DEFAULT_MODEL, Recognition, Recognizer, bundled
+from sayso.recognizer import DEFAULT_MODEL, Recognizer, bundled
+from sayso.web.model import AnyRecognizer, BrokenModel, Model, UnknownModel
 from sayso.web.settings import Settings
+
+__all__ = ["NAME", "AnyRecognizer", "BrokenModel", "Model", "ModelStore", "UnknownModel"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a model, and of its file without `.onnx`
 MODELS_KEPT = 8  # loaded at a time, besides the default
 IDLE_S = 900.0  # a model nobody asked for that long is dropped
 
 FileState = tuple[int, int, int, int]
-
-
-class AnyRecognizer(Protocol):
-    """What the web wing asks of a recogniser; `sayso.Recognizer` is one."""
-
-    @property
-    def card(self) -> ModelCard:
-        """The model's card."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the model file, in hexadecimal."""
-
-    def recognize(self, source: bytes, /, *, top: int, max_seconds: float) -> Recognition:
-        """Recognise the word in a recording; raise `AudioError` if it cannot be heard."""
-
-
-class UnknownModel(ModelError):
-    """A name that no model bears."""
-
-    code = "unknown_model"
-
-
-class BrokenModel(ModelError):
-    """A model whose file cannot be loaded, and that was never loaded before."""
-
-    code = "broken_model"
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model, as it was when it was asked for."""
-
-    name: str
-    recognizer: AnyRecognizer
-
-    @property
-    def card(self) -> ModelCard:
-        """Its card."""
-        return self.recognizer.card
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of its file."""
-        return self.recognizer.digest
 
 
 @dataclass
@@ -111,6 +68,7 @@ class ModelStore:
 
         """
         self.folder = folder
+        self.on_load: Callable[[str, float], object] = lambda _name, _seconds: None  # told of each load
         self._load, self._kept, self._idle_s = load, kept, idle_s
         self._fixed: dict[str, Path] = dict(bundled())
         if default.endswith(".onnx"):
@@ -281,6 +239,7 @@ class ModelStore:
         if shelf.problem is not None and state == shelf.state:
             return  # tried before, and nothing has changed
         assert shelf.path is not None
+        began = time.perf_counter()
         try:
             recognizer = self._load(shelf.path)
         except ModelError as error:
@@ -289,6 +248,7 @@ class ModelStore:
             shelf.model = Model(name, recognizer)
             shelf.known = (recognizer.card, recognizer.digest)
             shelf.problem = None
+            self.on_load(name, time.perf_counter() - began)
         # As it was before it was read: a file that changed meanwhile is read again.
         shelf.state = state
 

@@ -18,8 +18,8 @@ def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
         try:
             card, digest = store.known()
         except BrokenModel:  # an error page tells of it
-            return {"card": None, "digest": ""}
-        return {"card": card, "digest": digest}
+            return {"card": None, "digest": "", "model_name": store.default}
+        return {"card": card, "digest": digest, "model_name": store.default}
 
     @routes.get("/")
     def home() -> str:

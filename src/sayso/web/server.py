@@ -5,6 +5,7 @@ connections are taken. It knows nothing of requests.
 """
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -15,11 +16,13 @@ from flask import Flask
 
 from sayso.errors import SettingsError
 from sayso.recognizer import load
-from sayso.web import ModelStore, create_app
+from sayso.web import ModelStore, access, create_app, telemetry
 from sayso.web.settings import Settings
 
 THREADS = 4  # per worker: enough to read slow uploads while one request computes
 BACKLOG = 128  # connections waiting to be taken
+CONNECTIONS = 1000  # per worker, slow and idle ones included
+KEEP_ALIVE_S = 15  # for a client's next request; more than proxies commonly keep
 GRACE_S = 10  # for requests under way when the server is told to end
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
@@ -34,10 +37,13 @@ def serve(settings: Settings) -> None:
         ModelError: the model cannot be loaded.
 
     """
-    load(settings.model)  # a wrong model is said here, not in a worker's traceback
+    load(settings.model)  # what is wrong is said here, not in a worker's traceback
+    access.check(settings)
+    telemetry.log_as_json()
     listener = _listen(settings)
     if hasattr(os, "fork"):
-        _serve_with_gunicorn(settings, listener)
+        with telemetry.shared_by_workers():
+            _serve_with_gunicorn(settings, listener)
     else:
         _serve_with_waitress(settings, listener)
 
@@ -70,15 +76,21 @@ def _announce(listener: socket.socket) -> None:
 def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
     from gunicorn.app.base import BaseApplication  # not importable on Windows
 
+    from sayso.web.worker import Worker
+
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             shared_memory = Path("/dev/shm")
             choices = {
                 "bind": f"fd://{listener.detach()}",
                 "workers": settings.workers,
-                "worker_class": "gthread",
+                "worker_class": Worker,
                 "threads": THREADS,
                 "graceful_timeout": GRACE_S,
+                "timeout": math.ceil(settings.request_s) + 30,  # without a sign of life, then it is replaced
+                "keepalive": KEEP_ALIVE_S,
+                "worker_connections": CONNECTIONS,
+                "child_exit": lambda _, worker: telemetry.forget_worker(worker.pid),
                 "loglevel": "warning",
                 "control_socket_disable": True,
                 # The workers' heartbeat file, the only one there is, stays in memory.
@@ -95,6 +107,7 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
             # In the worker, after the fork: a session's threads do not survive one.
             return create_app(ModelStore.from_settings(settings), settings)
 
+    Worker.limits = settings
     _hear_signals_from_birth()
     Application().run()
 

@@ -41,6 +41,15 @@ class Settings:
     models_folder: str = ""  # its *.onnx files are models too, by their names; none if empty
     max_bytes: int = 8_000_000  # the largest recording taken: 10 s at 96 kHz, stereo, 32 bits fit
     max_seconds: float = MAX_SECONDS  # the longest recording taken
+    max_waiting: int = 64  # requests with recordings taken at once, in one worker; more are refused (503)
+    max_listen_seconds: float = 3600.0  # for one WebSocket that is listened to
+    request_s: float = 30.0  # for a request to arrive, and again to be answered
+    rate_limit: str = ""  # for each client, such as "120/minute"; none if empty
+    rate_storage: str = "memory://"  # where its counts are kept: each worker's memory, or redis://host:6379
+    trusted_proxies: int = 0  # how many proxies before this server say who the client is
+    cors_origins: str = ""  # other sites whose pages may ask, separated by spaces; * for all; none if empty
+    tokens_file: str = ""  # lines of "name sha256-of-token": then the API asks for one; no token if empty
+    log: str = "errors"  # or "requests": one JSON line for each, on standard error
     workers: int = field(default_factory=_default_workers)  # processes, each with its own session
 
     def __post_init__(self) -> None:
@@ -50,16 +59,29 @@ class Settings:
         _demand(
             _is_whole(self.port) and 0 <= self.port <= 65535, "port", self.port, "a number from 0 to 65535"
         )
-        for key in ("max_bytes", "workers"):
+        for key in (
+            "models_folder",
+            "rate_limit",
+            "rate_storage",
+            "cors_origins",
+            "tokens_file",
+        ):
+            text = getattr(self, key)
+            _demand(isinstance(text, str), key, text, "a text")
+        _demand(self.log in ("errors", "requests"), "log", self.log, '"errors" or "requests"')
+        proxies = self.trusted_proxies
+        _demand(_is_whole(proxies) and proxies >= 0, "trusted_proxies", proxies, "a whole number")
+        for key in ("max_bytes", "workers", "max_waiting"):
             number = getattr(self, key)
             _demand(_is_whole(number) and number >= 1, key, number, "a whole number of at least 1")
-        seconds = self.max_seconds
-        _demand(
-            isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= 3600,
-            "max_seconds",
-            seconds,
-            "a number of seconds above 0, at most 3600",
-        )
+        for key in ("max_seconds", "request_s", "max_listen_seconds"):
+            seconds = getattr(self, key)
+            _demand(
+                isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= 3600,
+                key,
+                seconds,
+                "a number of seconds above 0, at most 3600",
+            )
 
     @classmethod
     def read(

@@ -1,0 +1,42 @@
+"""What watches the server asks: is the process there, can it recognise, what has it done."""
+
+import numpy as np
+from flask import Blueprint, Response, jsonify
+
+from sayso import audio
+from sayso.errors import ModelError
+from sayso.web.models import ModelStore
+from sayso.web.telemetry import Telemetry
+
+
+def blueprint(store: ModelStore, telemetry: Telemetry) -> Blueprint:
+    """Make the routes."""
+    routes = Blueprint("health", __name__)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    recording = audio.encode_wav(noise, 16_000)
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        """Say that the process answers."""
+        return jsonify(status="ok")
+
+    @routes.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        """Recognise something with the default model, and tell of every model file that cannot be used."""
+        problems = store.problems()
+        try:
+            model = store.get()
+            model.recognizer.recognize(recording, top=1, max_seconds=2.0)
+        except ModelError as error:
+            problems.setdefault(store.default, str(error))
+            return jsonify(status="not ready", problems=problems), 503
+        return jsonify(status="ready", model=model.name, digest=model.digest, problems=problems), 200
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        """Give the figures of all workers, for Prometheus."""
+        store.sweep()
+        page, kind = telemetry.page()
+        return Response(page, content_type=kind)
+
+    return routes

@@ -1,0 +1,261 @@
+"""The process that answers: gunicorn's thread worker, which here waits for whole requests.
+
+Gunicorn gives each connection a thread from its first byte on, so that a handful of slow clients keep all
+threads, and a full queue is noticed when it is too late to refuse. Here one loop gathers the bytes of all
+connections; what is whole is answered:
+
+- a recording by the loop itself, one after another: recognising keeps a core busy, so that more threads would
+  only wait for one another. When too many wait their turn, the next is refused at once, unparsed;
+- everything else by gunicorn's threads, so that a page never waits behind a large request;
+- a WebSocket by a thread of its own, for as long as it lasts.
+
+What is not whole within the time limit is cut off.
+"""
+
+import errno
+import os
+import re
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+from sayso.web.connection import LINGER_S, READ_BYTES, ClientSocket, Connection
+from sayso.web.settings import Settings
+
+SWEEP_S = 0.5  # between looks for connections whose time is up
+MAX_ARRIVED_BYTES = 256 * 2**20  # of requests not yet answered, in one worker
+MAX_SOCKETS = 64  # WebSockets in one worker
+MAX_THREADED = 64  # requests waiting for a thread
+IN_TURN = re.compile(rb"POST /(audio|api/v1/recognitions)[ ?]")  # those that recognise
+ALWAYS = re.compile(rb"GET /(healthz|readyz|metrics)[ ?]")  # an overloaded server must still say so
+
+Refusal = tuple[str, str, str]
+BUSY = ("503 Service Unavailable", "busy", "The server is busy: try again in a second.")
+SLOW = ("408 Request Timeout", "request_timeout", "The request did not arrive in time: send it again.")
+
+
+def refusal_bytes(refusal: Refusal) -> bytes:
+    """An answer that needs no application."""
+    status, code, message = refusal
+    body = f'{{"error":{{"code":"{code}","message":"{message}"}}}}\n'
+    retry = "Retry-After: 1\r\n" if refusal is BUSY else ""
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{retry}"
+        f"Connection: close\r\n\r\n{body}"
+    ).encode()
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A worker that refuses in time."""
+
+    limits = Settings()  # set before the fork
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connections: set[Connection] = set()  # those the loop reads from
+        self.turns: deque[Connection] = deque()
+        self.threaded = self.websockets = 0
+        self.arrived_bytes = 0
+        self.swept = 0.0
+
+    def run(self) -> None:
+        """Answer until told to stop; then finish what is under way."""
+        self.telemetry = self.wsgi.extensions["sayso.telemetry"]
+        self.poller.register(
+            self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
+        )
+        self.set_accept_enabled(True)
+        while self.alive:
+            self.turn()
+            if not self.is_parent_alive():
+                break
+        self.set_accept_enabled(False)
+        now = time.monotonic()
+        for connection in self.connections:
+            if connection.is_idle:  # a moment more, for a request that is on its way
+                connection.deadline = min(connection.deadline, now + LINGER_S / 2)
+        ends = now + self.cfg.graceful_timeout
+        while self.nr_conns > self.websockets and time.monotonic() < ends:
+            self.turn()
+        for connection in list(self.connections):
+            self.leave(connection)
+        self.tpool.shutdown(wait=False)
+        for listener in self.sockets:
+            listener.close()
+
+    def turn(self) -> None:
+        """Take in what has arrived, then answer one recording."""
+        self.wait_for_and_dispatch_events(timeout=0 if self.turns else SWEEP_S)
+        if self.turns:
+            connection = self.turns.popleft()
+            self.finish(connection, self.handle(connection))
+        now = time.monotonic()
+        if now - self.swept > SWEEP_S:
+            self.swept = now
+            self.telemetry.waiting(len(self.turns))
+            self.notify()
+            self.set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
+            for connection in [each for each in self.connections if each.deadline < now]:
+                self.expire(connection)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection."""
+        try:
+            accepted, client = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE):
+                raise
+            return
+        taken = ClientSocket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        self.nr_conns += 1
+        connection = Connection(
+            self.cfg,
+            taken,
+            client,
+            listener.getsockname(),
+            clock=time.monotonic,
+            max_body=self.limits.max_bytes,
+        )
+        self.watch(connection, self.limits.request_s)
+
+    def watch(self, connection: Connection, seconds: float) -> None:
+        """Read from a connection for some time."""
+        connection.sock.setblocking(False)
+        connection.deadline = time.monotonic() + seconds
+        self.connections.add(connection)
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self.read, connection))
+
+    def unwatch(self, connection: Connection) -> None:
+        """Read from it no more."""
+        self.connections.discard(connection)
+        self.poller.unregister(connection.sock)
+
+    def leave(self, connection: Connection) -> None:
+        """Close a connection the loop reads from."""
+        self.unwatch(connection)
+        self.forget(connection)
+        connection.close()
+
+    def forget(self, connection: Connection) -> None:
+        """Count it no more."""
+        self.nr_conns -= 1
+        self.arrived_bytes -= len(connection.arrived)
+        connection.arrived.clear()
+
+    def read(self, connection: Connection, _file: Any = None) -> None:
+        """Take in what has arrived on a connection, and hand over its request when it is whole."""
+        try:
+            piece = connection.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            piece = b""
+        if not piece:
+            self.leave(connection)
+        elif not connection.is_leaving:
+            if connection.is_idle:
+                connection.deadline = time.monotonic() + self.limits.request_s
+            connection.arrived += piece
+            self.arrived_bytes += len(piece)
+            self.hand_over(connection)
+
+    def hand_over(self, connection: Connection) -> None:
+        """Have a request answered if it is whole, or refused if there are too many."""
+        if not connection.is_whole():
+            if self.arrived_bytes > MAX_ARRIVED_BYTES:
+                self.refuse(connection, BUSY)
+            return
+        in_turn = IN_TURN.match(connection.arrived)
+        if in_turn:  # forms of many too, though threads answer them
+            is_full = len(self.turns) >= self.limits.max_waiting
+        elif connection.is_upgrade:
+            is_full = self.websockets >= MAX_SOCKETS
+        else:
+            is_full = self.threaded >= MAX_THREADED and not ALWAYS.match(connection.arrived)
+        if is_full:
+            self.refuse(connection, BUSY)
+            return
+        self.unwatch(connection)
+        self.arrived_bytes -= len(connection.arrived)
+        if in_turn and not connection.is_cut and not connection.is_form:
+            self.turns.append(connection)
+        elif connection.is_upgrade:
+            self.websockets += 1
+            threading.Thread(target=self.handle_websocket, args=(connection,), daemon=True).start()
+        else:
+            self.threaded += 1
+            self.enqueue_req(connection)
+
+    def refuse(self, connection: Connection, refusal: Refusal) -> None:
+        """Say no without asking the application, and wait a moment for the client to go."""
+        self.telemetry.refused(refusal[1])
+        try:
+            connection.sock.send(refusal_bytes(refusal))
+        except OSError:
+            self.leave(connection)
+        else:
+            self.see_off(connection)
+
+    def see_off(self, connection: Connection) -> None:
+        """Close for writing; what the client still sends is thrown away, so that it reads our answer."""
+        self.arrived_bytes -= len(connection.arrived)
+        connection.arrived.clear()
+        connection.is_leaving = True
+        connection.deadline = time.monotonic() + LINGER_S
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.leave(connection)
+
+    def expire(self, connection: Connection) -> None:
+        """End a connection whose time is up."""
+        if connection.is_idle or connection.is_leaving:
+            self.leave(connection)
+        else:
+            self.refuse(connection, SLOW)
+
+    def handle_websocket(self, connection: Connection) -> None:
+        """Answer in a thread of its own."""
+        self.handle(connection)
+        self.method_queue.defer(self.finish_websocket, connection)
+
+    def finish_websocket(self, connection: Connection) -> None:
+        """See a WebSocket's client off."""
+        self.websockets -= 1
+        self.finish(connection, keep=False)
+
+    def finish_request(self, connection: Connection, future: "Future[bool]") -> None:
+        """Go on with a connection whose request a thread has answered."""
+        self.threaded -= 1
+        self.finish(connection, keep=not future.cancelled() and bool(future.result()))
+
+    def finish(self, connection: Connection, keep: bool) -> None:
+        """Wait for a connection's next request, or for its end."""
+        try:
+            connection.begin()
+            self.arrived_bytes += len(connection.arrived)
+            self.watch(connection, self.cfg.keepalive if self.alive else LINGER_S / 2)
+            if not keep:
+                self.see_off(connection)
+            elif connection.arrived:
+                self.hand_over(connection)
+        except (OSError, ValueError):  # closed by the parser
+            self.connections.discard(connection)
+            self.forget(connection)
+            connection.close()
+
+    def _keepalive_after(self, connection: Connection, keepalive: bool) -> bool:
+        """Whether the connection can go on: not if the body was refused unread."""
+        return keepalive and not connection.is_cut and super()._keepalive_after(connection, keepalive)
+
+    def is_parent_alive(self) -> bool:
+        """Whether the process that started this one is still there."""
+        return bool(self.ppid == os.getppid())
