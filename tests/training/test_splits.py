@@ -31,6 +31,8 @@ def test_scarce_words_come_more_often_and_synthetic_clips_as_they_are(tmp_path: 
     strained = counts(tmp_path / "words", DataRecipe(least_clips=10_000))
 
     assert evened == {"often": plain["often"], "seldom": 30 + 5}
+    silent = counts(tmp_path / "words", DataRecipe(only_synthetic=("seldom",), synthetic=("spoken",)))
+    assert silent == {"often": plain["often"], "seldom": 5}
     assert strained["seldom"] == MAX_REPEATS * plain["seldom"]
 
 

@@ -11,7 +11,7 @@ from sayso.training.dataset import read_clips
 from sayso.training.synthesis import common_words, draw, synthesize
 
 needs_a_voice = pytest.mark.skipif(
-    not any(map(shutil.which, synthesis.ENGINES)),
+    not any(map(shutil.which, synthesis.ENGINES.values())),
     reason="needs espeak-ng or flite: apt-get install espeak-ng flite",
 )
 
@@ -45,6 +45,21 @@ def test_draws_are_seeded_and_of_their_own_word() -> None:
     assert draw("yes", 5, ["espeak-ng"], 1)[0].voice != draw("no", 5, ["espeak-ng"], 1)[0].voice
     engines = [one.engine for one in draw("yes", 200, ["espeak-ng", "flite"], 0)]
     assert 10 < engines.count("flite") < 80
+    engines = [one.engine for one in draw("yes", 200, list(synthesis.ENGINES), 0)]
+    assert set(engines) == set(synthesis.ENGINES)
+    assert engines.count("espeak-ng") > 100
+    assert {one.engine for one in draw("yes", 5, ["festival"], 0)} == {"festival"}
+
+
+@pytest.mark.parametrize("engine", synthesis.ENGINES)
+def test_each_program_speaks_in_each_of_its_voices(engine: str, tmp_path: Path) -> None:
+    if not shutil.which(synthesis.ENGINES[engine]):
+        pytest.skip(f"needs {engine}")
+    drawn = {one.voice: one for one in draw("seven", 12, [engine], 0)}
+    for voice, utterance in drawn.items():
+        assert synthesis._make(utterance, tmp_path / f"{voice}.wav"), voice
+        samples = audio.decode(tmp_path / f"{voice}.wav", 16_000)
+        assert np.abs(samples).max() > 0.05
 
 
 @pytest.mark.parametrize("word", ["", "../up", "_silence_", "-v", "a/b", ".hidden"])

@@ -20,7 +20,7 @@ from sayso.cli.options import FILE, json_option, model_option
 @click.option("--common", is_flag=True, help="Add hundreds of common English words, as strangers' speech.")
 @click.option("--seed", default=0, show_default=True)
 def synthesize(words: tuple[str, ...], output: Path, clips: int, common: bool, seed: int) -> None:
-    """Make recordings of WORDS in many synthetic voices (with espeak-ng or flite)."""
+    """Make recordings of WORDS in many synthetic voices (with espeak-ng, flite, festival)."""
     from sayso.training.synthesis import common_words
     from sayso.training.synthesis import synthesize as speak
 

@@ -28,6 +28,7 @@ class DataRecipe:
         0  # a word with fewer clips so far comes so often in each epoch, no clip more than eight times
     )
     synthetic: tuple[str, ...] = ()  # folders like `extra`, spoken by machines: they join as they are
+    only_synthetic: tuple[str, ...] = ()  # words whose real clips are not trained on: what synthesis is worth
     unknown: tuple[str, ...] = ()  # folders of other words beside the data folder: the label `_unknown_`
     held_out_words: tuple[str, ...] = ()  # of those, kept for judging
     silence_clips: int = (

@@ -38,6 +38,7 @@ def load_splits(recipe: Recipe, folder: Path) -> tuple[ClipSet, ClipSet, tuple[s
     validation = clips.select([clip.split == "validation" for clip in clips.clips])
     training = clips if data.leak else clips.select([clip.split == "training" for clip in clips.clips])
     training = _join(training, data.extra, folder, words)
+    training = training.select([clip.word not in data.only_synthetic for clip in training.clips])
     training = _repeat(training, data.least_clips)
     training = _join(training, data.synthetic, folder, words)
     labels = words

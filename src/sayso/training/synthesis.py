@@ -1,6 +1,6 @@
 """Words as text become recordings, in many voices: for words nobody has recorded, and for strangers' words.
 
-Speech is made by the programs espeak-ng and flite, whichever are installed. Each recording draws a voice, a
+Speech is made by the programs espeak-ng, flite and festival, whichever are installed. Each recording draws a voice, a
 speed and a pitch; rooms, noise and telephones are the business of `augment`. The layout is the field's own,
 the voice standing in for the speaker, so that no voice is in two splits.
 """
@@ -22,7 +22,7 @@ from sayso.errors import AudioError, DataError
 from sayso.training.atomic import write_atomically
 from sayso.training.cache import SAMPLE_RATE, WINDOW_SAMPLES
 
-ENGINES = ("espeak-ng", "flite")
+ENGINES = {"espeak-ng": "espeak-ng", "flite": "flite", "festival": "text2wave"}  # and their programs
 TIMEOUT_SECONDS = 20.0  # of one recording; they take some hundredths
 MAX_SECONDS = 3.0  # longer ones are no single command
 
@@ -35,6 +35,7 @@ _VARIANTS = tuple(
     "quincy rob robert sandro shelby steph travis victor".split()
 )
 _FLITE_VOICES = ("kal16", "awb", "rms", "slt")
+_FESTIVAL_VOICES = ("kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ class Utterance:
             settings = [f"duration_stretch={1 / self.speed:.3f}", f"int_f0_target_mean={mean_hertz:.0f}"]
             chosen = [part for setting in settings for part in ("--setf", setting)]
             return ["flite", "-voice", self.voice, *chosen, "-t", self.text, "-o", str(path)]
+        if self.engine == "festival":  # reads the text from its input; the last voice has a pitch of its own
+            mean_hertz = 110 * (1 + 0.25 * self.pitch)
+            means = (
+                f"(target_f0_mean {mean_hertz:.0f}) (target_f0_std 14) (model_f0_mean 170) (model_f0_std 34)"
+            )
+            settings = [
+                f"(voice_{self.voice})",
+                f"(Parameter.set 'Duration_Stretch {1 / self.speed:.3f})",
+                f"(set! int_lr_params '({means}))",
+            ]
+            chosen = [part for setting in settings for part in ("-eval", setting)]
+            return ["text2wave", "-o", str(path), *chosen]
         rate, pitch = round(160 * self.speed), round(50 + 30 * self.pitch)
         return [
             "espeak-ng",
@@ -88,10 +101,11 @@ def synthesize(words: Sequence[str], folder: Path, *, clips: int, seed: int = 0,
         DataError: no program that speaks, a word that cannot be a folder's name, or one that none can say.
 
     """
-    engines = [engine for engine in ENGINES if which(engine)]
+    engines = [engine for engine, program in ENGINES.items() if which(program)]
     if not engines:
         raise DataError(
-            "Speech synthesis needs espeak-ng or flite: install them (apt-get install espeak-ng flite)."
+            "Speech synthesis needs espeak-ng, flite or festival: install them (apt-get install espeak-ng flite "
+            "festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts)."
         )
     for word in words:
         if not word.strip() or word.startswith((".", "_", "-")) or "/" in word or "\0" in word:
@@ -120,12 +134,16 @@ def draw(word: str, clips: int, engines: Sequence[str], seed: int) -> list[Utter
     random = np.random.default_rng([seed, *word.encode()])
     drawn = []
     for _ in range(clips):
-        # flite has few voices: it speaks one recording in five where both are installed.
-        engine = (
-            "flite" if "flite" in engines and (len(engines) == 1 or random.random() < 0.2) else "espeak-ng"
-        )
+        # flite and festival have few voices: they speak one recording in five, and one in ten.
+        engine = "espeak-ng" if "espeak-ng" in engines else engines[0]
+        if "flite" in engines and (engine == "flite" or random.random() < 0.2):
+            engine = "flite"
+        if "festival" in engines and engine != "festival" and random.random() < 0.1:
+            engine = "festival"
         voice = str(random.choice(_FLITE_VOICES))
-        if engine == "espeak-ng":
+        if engine == "festival":
+            voice = str(random.choice(_FESTIVAL_VOICES))
+        elif engine == "espeak-ng":
             voice = f"{random.choice(_ACCENTS)}+{random.choice(_VARIANTS)}"
         drawn.append(Utterance(word, engine, voice, *random.uniform([0.75, -1, 0], [1.35, 1, 1])))
     return drawn
@@ -146,7 +164,7 @@ def _make(utterance: Utterance, path: Path) -> bool:
                 utterance.command(spoken),
                 check=True,
                 timeout=TIMEOUT_SECONDS,
-                stdin=subprocess.DEVNULL,
+                input=utterance.text.encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
