@@ -1,8 +1,8 @@
 """Words as text become recordings, in many voices: for words nobody has recorded, and for strangers' words.
 
-Speech is made by the programs espeak-ng, flite and festival, whichever are installed. Each recording draws a voice, a
-speed and a pitch; rooms, noise and telephones are the business of `augment`. The layout is the field's own,
-the voice standing in for the speaker, so that no voice is in two splits.
+Speech is made by the programs espeak-ng, flite and festival, whichever are installed. Each recording draws a
+voice, a speed and a pitch; rooms, noise and telephones are the business of `augment`. The layout is the
+field's own, the voice standing in for the speaker, so that no voice is in two splits.
 """
 
 import subprocess
@@ -104,8 +104,8 @@ def synthesize(words: Sequence[str], folder: Path, *, clips: int, seed: int = 0,
     engines = [engine for engine, program in ENGINES.items() if which(program)]
     if not engines:
         raise DataError(
-            "Speech synthesis needs espeak-ng, flite or festival: install them (apt-get install espeak-ng flite "
-            "festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts)."
+            "Speech synthesis needs espeak-ng, flite or festival: install them (apt-get install espeak-ng "
+            "flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts)."
         )
     for word in words:
         if not word.strip() or word.startswith((".", "_", "-")) or "/" in word or "\0" in word:

@@ -46,7 +46,7 @@ def _of_run(run: Run, folder: Path, words: Sequence[str]) -> dict[str, Any]:
         logits: NDArray[np.float32] = network(torch.from_numpy(waveforms))[0].numpy()
         return logits
 
-    splits = {}
+    splits: dict[str, Any] = {}
     for split in SPLITS:
         clips = known_clips(folder, split, labels)
         splits[split] = _of_split(closed_set.score_all(score, batches(clips)), clips, labels, words)
