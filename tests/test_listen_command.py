@@ -17,16 +17,15 @@ import soundfile
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-import sayso
 from sayso import audio
 from sayso.audio_stream import read_file, read_raw
 from sayso.cli import main
 from sayso.errors import AudioError, AudioOutOfBounds, AudioTooLong, EmptyAudio, NotAudio
 from sayso.listener import Detection
 from sayso.live import LiveLine, Programs, meter
+from sure_words import RATE, sure_words
 
 Array = NDArray[np.float32]
-RATE = 16_000
 WORDS = ("left", "yes", "stop", "five", "happy", "cat")
 
 
@@ -36,20 +35,7 @@ def run(*arguments: object, **more: Any) -> Result:
 
 @pytest.fixture(scope="module")
 def speech(speech_commands: Path) -> Array:
-    """Words one after the other, 1.5 s apart, in clips that the recogniser is sure of."""
-    recognizer, parts = sayso.load(), []
-    quiet = np.random.default_rng(0)
-    for word in WORDS:
-        for path in sorted((speech_commands / word).iterdir())[:300]:
-            samples = audio.fit_window(audio.decode(path, RATE), RATE)
-            shifted = np.stack([np.roll(samples, shift) for shift in range(-2_400, 2_401, 800)])
-            probabilities = recognizer.probabilities(shifted)
-            if probabilities[:, recognizer.card.labels.index(word)].min() > 0.9:
-                break
-        parts += [samples, np.zeros(RATE // 2, np.float32)]
-    joined = np.concatenate([np.zeros(RATE // 2, np.float32), *parts])
-    result: Array = joined + np.float32(1e-4) * quiet.standard_normal(len(joined)).astype(np.float32)
-    return result
+    return sure_words(speech_commands, WORDS)
 
 
 @pytest.fixture(scope="module")

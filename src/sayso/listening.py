@@ -1,17 +1,81 @@
 """A recogniser, listening to a stream."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sayso.audio_stream import Resampler, mono
+from sayso.card import ModelCard
 from sayso.listener import Detection, Listener, ListenerSettings
-from sayso.recognizer import Recognizer
+
+
+class Scores(Protocol):
+    """What listening asks of a recogniser; `sayso.Recognizer` is one."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    def probabilities(self, windows: NDArray[np.float32], /) -> NDArray[np.float32]:
+        """Calibrated probabilities `(B, labels)` of windows `(B, samples)`."""
+
+
+class Hearing:
+    """A recogniser that listens to one stream, fed chunk by chunk."""
+
+    def __init__(
+        self,
+        recognizer: Scores,
+        *,
+        sample_rate: int | None = None,
+        settings: ListenerSettings | None = None,
+    ) -> None:
+        """Start at the beginning of a stream.
+
+        Args:
+            recognizer: who listens.
+            sample_rate: of the chunks, in hertz; the recogniser's own where left out.
+            settings: how eagerly words are reported.
+
+        Raises:
+            SettingsError: the settings do not fit the model.
+
+        """
+        card = recognizer.card
+        self._own_rate = card.sample_rate
+        self._rate = self._own_rate if sample_rate is None else sample_rate
+        self._listener = Listener(
+            recognizer.probabilities,
+            card.labels,
+            sample_rate=card.sample_rate,
+            window_samples=card.window_samples,
+            settings=settings,
+        )
+        self._resampler: Resampler | None = None
+
+    def feed(self, chunk: NDArray[Any]) -> Sequence[Detection]:
+        """Listen to what came next: `(n,)` or `(n, channels)`, of any type that `recognize` takes.
+
+        Raises:
+            AudioOutOfBounds: a sample rate, channels or values that no microphone gives.
+
+        """
+        if not len(chunk):
+            return []
+        samples = mono(chunk, self._rate)  # refuses a rate that cannot be, before a resampler is made for it
+        self._resampler = self._resampler or Resampler(self._rate, self._own_rate)
+        return self._listener.feed(self._resampler.feed(samples))
+
+    def finish(self) -> Sequence[Detection]:
+        """End the stream; nothing may be fed after."""
+        rest = self._listener.feed(self._resampler.finish()) if self._resampler else []
+        return [*rest, *self._listener.finish()]
 
 
 def listen(
-    recognizer: Recognizer,
+    recognizer: Scores,
     chunks: Iterable[NDArray[Any]],
     *,
     sample_rate: int | None = None,
@@ -33,20 +97,7 @@ def listen(
         SettingsError: the settings do not fit the model.
 
     """
-    card = recognizer.card
-    rate = card.sample_rate if sample_rate is None else sample_rate
-    listener = Listener(
-        recognizer.probabilities,
-        card.labels,
-        sample_rate=card.sample_rate,
-        window_samples=card.window_samples,
-        settings=settings,
-    )
-    resampler: Resampler | None = None
+    hearing = Hearing(recognizer, sample_rate=sample_rate, settings=settings)
     for chunk in chunks:
-        samples = mono(chunk, rate)  # refuses a rate that cannot be, before a resampler is made for it
-        resampler = resampler or Resampler(rate, card.sample_rate)
-        yield from listener.feed(resampler.feed(samples))
-    if resampler:
-        yield from listener.feed(resampler.finish())
-    yield from listener.finish()
+        yield from hearing.feed(chunk)
+    yield from hearing.finish()

@@ -6,7 +6,18 @@ nothing to disk.
 
 from flask import Flask
 
-from sayso.web import access, api, docs, failures, headers, health, listen_socket, pages, static_files, uploads
+from sayso.web import (
+    access,
+    api,
+    docs,
+    failures,
+    headers,
+    health,
+    listen_socket,
+    pages,
+    static_files,
+    uploads,
+)
 from sayso.web.models import AnyRecognizer, ModelStore
 from sayso.web.recognizing import Desk
 from sayso.web.settings import Settings

@@ -1,0 +1,30 @@
+"""A recording of words that the default model is sure of, wherever a window begins."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import sayso
+from sayso import audio
+
+RATE = 16_000
+SECONDS_EACH = 1.5
+
+
+def sure_words(recordings: Path, words: Sequence[str]) -> NDArray[np.float32]:
+    """Words one after the other, `SECONDS_EACH` apart, after half a second; in faint noise."""
+    recognizer, parts = sayso.load(), []
+    for word in words:
+        for path in sorted((recordings / word).iterdir())[:300]:
+            samples = audio.fit_window(audio.decode(path, RATE), RATE)
+            shifted = np.stack([np.roll(samples, shift) for shift in range(-2_400, 2_401, 800)])
+            probabilities = recognizer.probabilities(shifted)
+            if probabilities[:, recognizer.card.labels.index(word)].min() > 0.9:
+                break
+        parts += [samples, np.zeros(RATE // 2, np.float32)]
+    joined = np.concatenate([np.zeros(RATE // 2, np.float32), *parts])
+    noise = np.random.default_rng(0).standard_normal(len(joined))
+    result: NDArray[np.float32] = joined + np.float32(1e-4) * noise.astype(np.float32)
+    return result
