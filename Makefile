@@ -9,9 +9,12 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # this one is found by itself.
 export SAYSO_DATA ?= $(abspath $(firstword $(wildcard data/speech_commands ../*/speech_commands)))
 
-.PHONY: run test lint tests browser docs bench experiments clean
+.PHONY: run test lint tests browser node engine docs bench experiments clean
 
+# Without npm, or without a network, the page recognises on the server and says so.
 run: $(VENV)/listening
+	@command -v npm > /dev/null && $(MAKE) --no-print-directory engine || \
+		echo "The page's own engine could not be fetched with npm: it will use the server."
 	$(BIN)/sayso serve
 
 test: lint tests
@@ -21,7 +24,8 @@ lint: $(VENV)/developing
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-tests: $(VENV)/developing browser
+tests: $(VENV)/developing browser node
+	@command -v npm > /dev/null && $(MAKE) --no-print-directory node_modules/checking engine || [ -z "$$CI" ]
 	$(BIN)/pytest
 
 # The README's figures, from results/.
@@ -45,6 +49,23 @@ browser:
 		  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } || \
 		echo "No Chromium: the browser tests will say so."
 
+# The same for what runs and checks JavaScript outside a browser.
+node:
+	@command -v npm > /dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq && \
+		  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm; } || \
+		echo "No npm: the tests of the page's scripts will say so."
+
+# What lets a page recognise by itself: three files of onnxruntime-web, never committed, in the wheel when built.
+ENGINE := src/sayso/web/static/ort
+ENGINE_FILES := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
+engine: $(ENGINE)/fetched
+
+$(ENGINE)/fetched: node_modules/running
+	mkdir -p $(ENGINE)
+	cp $(addprefix node_modules/onnxruntime-web/dist/,$(ENGINE_FILES)) $(ENGINE)/
+	touch $@
+
 # One stamp for each set of packages, so that a second `make run` starts at once.
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -58,5 +79,16 @@ $(VENV)/developing: pyproject.toml constraints.txt | $(VENV)/bin/python
 		print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'])")
 	touch $@ $(VENV)/listening
 
+# `npm ci` takes what package-lock.json names, and nothing whose hash is another.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1
+
+node_modules/running: package-lock.json
+	$(NPM_CI) --omit=dev
+	touch $@
+
+node_modules/checking: package-lock.json
+	$(NPM_CI)
+	touch $@ node_modules/running
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) node_modules $(ENGINE) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from playwright.sync_api import ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import ConsoleMessage, Page, Playwright, Request, WebSocket
 
 from sayso import audio
 
@@ -33,9 +35,13 @@ FLAGS = (
 KEEP_WHAT_IS_SENT = """window.sent = [];
 const fetchUnseen = window.fetch;
 window.fetch = async (address, options) => {
-  window.sent.push([...new Uint8Array(await options.body.arrayBuffer())]);
+  if (options?.body) window.sent.push([...new Uint8Array(await options.body.arrayBuffer())]);
   return fetchUnseen(address, options);
 };"""
+
+CHOOSE = """if (location.protocol.startsWith("http")) {
+  localStorage.setItem("sayso.choices", localStorage.getItem("sayso.choices") ?? '%s');
+}"""
 
 FAKE_MICROPHONE = "--use-fake-device-for-media-stream"
 ALLOWED = "--use-fake-ui-for-media-stream"  # the question for permission is answered with yes
@@ -58,19 +64,22 @@ class Watch:
     complaints: list[str] = dataclasses.field(default_factory=list)
     hosts: set[str] = dataclasses.field(default_factory=set)
     questions: int = 0
+    sockets: int = 0
 
     def on_console(self, message: ConsoleMessage) -> None:
-        # That the server refused a recording is logged by the browser itself.
-        if (
-            message.type in ("error", "warning")
-            and "the server responded with a status of 4" not in message.text
-        ):
+        # That the server refused a recording is logged by the browser itself, the other by Playwright.
+        usual = ("the server responded with a status of 4", "Service Worker registration blocked")
+        if message.type in ("error", "warning") and not any(words in message.text for words in usual):
             self.complaints.append(message.text)
 
     def on_request(self, request: Request) -> None:
         self.hosts.add(urlsplit(request.url).netloc)
         if request.method == "POST":
             self.questions += 1
+
+    def on_socket(self, socket: WebSocket) -> None:
+        self.hosts.add(urlsplit(socket.url).netloc)
+        self.sockets += 1
 
 
 @contextlib.contextmanager
@@ -82,6 +91,9 @@ def browsing(
     height: int = 800,
     script: str = "",
     watch: Watch | None = None,
+    manner: str = "once",
+    place: str = "server",
+    **context: Any,
 ) -> Iterator[Page]:
     """Open a page; when done, hold that it complained of nothing and asked no other host.
 
@@ -93,22 +105,29 @@ def browsing(
         height: of the window, in CSS pixels.
         script: run before the page's own.
         watch: filled with what the page did.
+        manner: how it listens, `once` or `handsfree`, unless the page is told otherwise.
+        place: who hears, `server` or `browser`, unless the page is told otherwise.
+        **context: what else Playwright may be told of a new page.
     """
     browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=[*FLAGS, *flags])
     watch = watch or Watch()
     try:
-        page = browser.new_page(viewport={"width": width, "height": height})
+        # A service worker's requests are not seen here.
+        options = {"service_workers": "block", **context}
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
         page.set_default_timeout(15_000)
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.complaints.append(str(error)))
         page.on("request", watch.on_request)
+        page.on("websocket", watch.on_socket)
         page.add_init_script(KEEP_WHAT_IS_SENT)
+        page.add_init_script(CHOOSE % json.dumps({"manner": manner, "place": place}))
         page.add_init_script(script)
         page.goto(address)
         yield page
     finally:
         browser.close()
-    assert watch.complaints == []
+    assert watch.complaints == [], watch.complaints
     assert watch.hosts == {urlsplit(address).netloc}
 
 

@@ -24,8 +24,8 @@ from web.browsing import (
 from web.fake_recognizer import wav
 from web.serving import Server
 
-WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", "three", "happy")
-ENOUGH_WORDS = 10
+WORDS = ("yes", "up", "left", "off", "stop", "three", "happy")
+ENOUGH_WORDS = 6
 CLIPS_TRIED = 40
 
 Samples = NDArray[np.float32]
@@ -62,7 +62,7 @@ def test_a_word_spoken_into_the_page_is_read_on_the_page(
             read[word] = read_word(page)
             assert page.inner_text("#sureness").endswith(" % sure")
             assert page.inner_text("#spoken").startswith(f"{read[word]}, ")
-            assert page.locator("#alternatives li").count() == 2
+            assert page.locator("#alternatives li").count() == 3
 
     right = [word for word in read if read[word] == word]
     assert len(right) >= ENOUGH_WORDS, read
@@ -175,7 +175,7 @@ def test_everything_to_press_is_large_enough(playwright: Playwright, server: Ser
     for path in ("/", "/listen"):
         with browsing(playwright, server.address + path, width=360, height=740) as page:
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            for target in page.locator("a, button, label").all():
+            for target in page.locator(":is(a, button, label, select):visible").all():
                 box = target.bounding_box()
                 assert box is not None
                 assert min(box["width"], box["height"]) >= 44, target.inner_html()

@@ -6,3 +6,17 @@ declare abstract class AudioWorkletProcessor {
 }
 
 declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
+
+interface ServiceWorkerEvent extends Event {
+  readonly data: any;
+  readonly request: Request;
+  waitUntil(work: Promise<unknown>): void;
+  respondWith(response: Promise<Response>): void;
+}
+
+interface ServiceWorkerScope {
+  readonly location: Location;
+  readonly clients: { claim(): Promise<void> };
+  skipWaiting(): Promise<void>;
+  addEventListener(kind: string, listener: (event: ServiceWorkerEvent) => void): void;
+}

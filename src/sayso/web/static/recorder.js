@@ -1,5 +1,5 @@
 /**
- * The microphone, as something that records: open, start, stop, level.
+ * The microphone, as something that records: open, start, stop, and every block of sound.
  *
  * It knows nothing of the page. One Recorder owns one microphone, one audio context and one worklet, and
  * `dispose` closes them all. While it is open it keeps the last moment of sound, so that a take which starts
@@ -10,14 +10,12 @@ const WANTED_SAMPLE_RATE = 16000; // hertz; what the models hear, so the browser
 const PRE_ROLL_S = 0.25; // kept from before `start`
 const TAIL_S = 0.15; // recorded beyond `stop`: fingers are quicker than the ends of words
 const FIRST_SOUND_MS = 5000; // an open microphone that gives nothing for so long will not
+const BLOCK_SAMPLES = 512; // of the worklet
 const FLUSH_MS = 500;
-const QUIETEST_DB = -60; // shown as level 0
 
-/** Sound as it came: no processing that was made for telephone calls. */
-const CONSTRAINTS = {
-  audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
-};
-
+/** Which microphone, by the browser's name for it ("": the usual one), and whether the browser may change the sound:
+ * cancel echo, suppress noise, even out loudness. That was made for calls; models hear best what came.
+ * @typedef {{ device?: string, processing?: boolean }} Wanted */
 /** @typedef {"insecure" | "unsupported" | "denied" | "missing" | "busy" | "mute" | "failed"} MicrophoneReason */
 /** @typedef {{ samples: Float32Array<ArrayBuffer>, sampleRate: number }} Take */
 
@@ -38,8 +36,8 @@ export class Recorder {
   #samples = 0; // in `#blocks`
   #isRecording = false;
   #onFlushed = () => {};
-  /** @type {(level: number) => void} called for each block, with 0 for silence to 1 for full scale */
-  onLevel = () => {};
+  /** @type {(block: Float32Array) => void} called for each block of sound, while the microphone is open */
+  onBlock = () => {};
   /** Called when the microphone was taken away, after everything was closed. */
   onLost = () => {};
 
@@ -55,14 +53,15 @@ export class Recorder {
   /**
    * Open the microphone; settled once sound arrives.
    *
+   * @param {Wanted} [wanted]
    * @returns {Promise<Recorder>}
    * @throws {MicrophoneError}
    */
-  static async open() {
+  static async open(wanted = {}) {
     /** @type {(() => void)[]} */
     const opened = [];
     try {
-      const stream = await openStream();
+      const stream = await openStream(wanted);
       opened.push(() => stream.getTracks().forEach((track) => track.stop()));
       const { context, source } = openContext(stream);
       opened.push(() => void context.close());
@@ -79,6 +78,11 @@ export class Recorder {
       closeAll(opened);
       throw error instanceof MicrophoneError ? error : new MicrophoneError("failed", error);
     }
+  }
+
+  /** Milliseconds from a sound to its block, as far as the browser tells. */
+  get latencyMilliseconds() {
+    return 1000 * ((this.context.baseLatency || 0) + BLOCK_SAMPLES / this.context.sampleRate);
   }
 
   /** Start a take. It begins with what was heard just before. */
@@ -106,7 +110,7 @@ export class Recorder {
 
   /** Close the microphone and all else. */
   dispose() {
-    this.onLevel = () => {};
+    this.onBlock = () => {};
     this.onLost = () => {};
     this.node.port.onmessage = null;
     closeAll(this.#opened);
@@ -132,7 +136,7 @@ export class Recorder {
     this.#blocks.push(block);
     this.#samples += block.length;
     if (!this.#isRecording) this.#trim();
-    this.onLevel(levelOf(block));
+    this.onBlock(block);
   }
 
   /** Drop what is older than the pre-roll. */
@@ -151,10 +155,18 @@ export class Recorder {
   }
 }
 
-async function openStream() {
+/** @param {Wanted} wanted */
+async function openStream({ device = "", processing = false }) {
   if (navigator.mediaDevices === undefined) throw new MicrophoneError(isSecureContext ? "unsupported" : "insecure");
   try {
-    return await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
+    return await navigator.mediaDevices.getUserMedia({
+      audio: {
+        ...(device && { deviceId: device }), // a wish: where it is gone, the usual one is opened
+        echoCancellation: processing,
+        noiseSuppression: processing,
+        autoGainControl: processing,
+      },
+    });
   } catch (error) {
     throw new MicrophoneError(reasonFor(error), error);
   }
@@ -194,13 +206,6 @@ function reasonFor(error) {
     default:
       return "failed";
   }
-}
-
-/** @param {Float32Array} block @returns {number} its loudness, 0 to 1 */
-function levelOf(block) {
-  const power = block.reduce((sum, sample) => sum + sample * sample, 0) / block.length;
-  const decibels = 10 * Math.log10(power + Number.MIN_VALUE);
-  return Math.max(0, Math.min(1, 1 - decibels / QUIETEST_DB));
 }
 
 /** @param {Float32Array[]} blocks @param {number} length of all of them */

@@ -1,5 +1,5 @@
 /**
- * Asking the server what a recording says.
+ * Asking the server what a recording says, or a stream.
  */
 
 import { text } from "./text.js";
@@ -7,7 +7,9 @@ import { text } from "./text.js";
 const PATIENCE_MS = 15000;
 
 /** @typedef {{ word: string, confidence: number }} Alternative */
-/** @typedef {{ word: string, confidence: number, accepted: boolean, alternatives: Alternative[] }} Recognition */
+/** What was heard, where in the recording, and how long the model took where that is known.
+ * @typedef {{ word: string, confidence: number, accepted: boolean, alternatives: Alternative[], start_s: number,
+ *   modelMilliseconds: number | null }} Recognition */
 
 /** What to tell the user when there is no answer. */
 export class ServerError extends Error {}
@@ -35,6 +37,12 @@ export async function recognize(endpoint, recording, signal) {
     signal.throwIfAborted();
     throw new ServerError(late.aborted ? text.server.slow : text.server.unreachable, { cause: error });
   }
-  if (response.ok && answer !== null) return answer;
+  if (response.ok && answer !== null) return { ...answer, modelMilliseconds: modelTime(response) };
   throw new ServerError(answer?.error?.message ?? text.server.unclear(response.status));
+}
+
+/** What the server says of its own part. @param {Response} response @returns {number | null} */
+function modelTime(response) {
+  const told = /model;.*?dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
+  return told ? Number(told[1]) : null;
 }

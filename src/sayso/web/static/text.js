@@ -5,16 +5,29 @@
 /** Never certain, never impossible. @param {number} share 0 to 1 */
 const percent = (share) => (share < 0.01 ? "< 1 %" : `${Math.min(99, Math.round(100 * share))} %`);
 
+/** @param {number} seconds @returns {string} such as 1:03.2 */
+const time = (seconds) => {
+  const tenths = Math.round(10 * seconds);
+  return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
+};
+
+/** @param {number} count */
+const words = (count) => (count === 0 ? "no words" : count === 1 ? "one word" : `${count} words`);
+
 export const text = {
   percent,
+  time,
 
   /** What to do, or what is going on, below the button. */
   hint: {
-    resting: "Hold, or press once. Space works too.",
+    handsfree: "Press, or hit Space, then just talk.",
+    once: "Hold, or press once. Space works too.",
     opening: "Opening the microphone…",
-    listening: "Let go, or press again, when done.",
-    ending: "",
-    asking: "",
+    listeningHandsfree: "Listening. Press again to stop.",
+    listeningOnce: "Let go, or press again, when done.",
+    loud: "Too loud: move back a little.",
+    quiet: "Very quiet: come closer, or check the microphone.",
+    reading: "Listening to the recording…",
   },
 
   listening: "speak now",
@@ -26,10 +39,60 @@ export const text = {
   sure: (confidence) => `${percent(confidence)} sure`,
   /** @param {string} word @param {number} confidence */
   perhaps: (word, confidence) => `perhaps “${word}”, ${percent(confidence)}`,
+  silent: "The recording is silent: check that the right microphone is chosen and not muted.",
 
   /** How to show the labels that are no words.
    * @type {Record<string, string>} */
   labels: { _silence_: "silence", _unknown_: "another word" },
+
+  /** How long each part took, in milliseconds; null where it is not known.
+   * @param {number | null} capture @param {number | null} network @param {number | null} model */
+  timing: (capture, network, model) =>
+    [
+      capture === null ? "" : `capture ${Math.round(capture)} ms`,
+      network === null ? "" : network === 0 ? "network none" : `network ${Math.round(network)} ms`,
+      model === null ? "" : `model ${model < 10 ? model.toFixed(1) : Math.round(model)} ms`,
+    ]
+      .filter(Boolean)
+      .join(" · "),
+
+  place: {
+    loading: "Fetching the model, once…",
+    browser: "Nothing you say leaves this browser; it works without a network.",
+    server: "Sound is recognised in the server’s memory and not kept.",
+    absent: "This server was set up without the browser’s part, so your voice is sent to it.",
+    model: "This browser cannot run the model, so your voice is sent to the server.",
+    unreachable: "The model could not be fetched. Check the connection, then press again, or send your voice to the server.",
+  },
+
+  device: {
+    usual: "The usual one",
+    /** @param {number} number */
+    unnamed: (number) => `Microphone ${number}`,
+  },
+
+  history: {
+    /** @param {string} word */
+    replay: (word) => `Replay ${word}`,
+    /** @param {string} word */
+    download: (word) => `Download ${word}`,
+    /** @param {string} word */
+    wrong: (word) => `Heard as ${word}. Wrong? It was`,
+    wrongShort: "wrong?",
+    none: "none of these",
+  },
+
+  /** A recording, read through. */
+  transcript: {
+    /** @param {string} name @param {number} count @param {number} seconds */
+    title: (name, count, seconds) => `${name}: ${words(count)} in ${time(seconds)}`,
+    /** @param {string} word @param {number} seconds @param {number} confidence */
+    play: (word, seconds, confidence) => `${word} at ${time(seconds)}, ${percent(confidence)} sure. Play`,
+    unreadable:
+      "This browser cannot read that recording. Send it to the server, which reads more formats, or choose another.",
+    nothing: "None of the words was found in this recording.",
+    tooLarge: "This recording is too large for the browser. Choose a shorter one.",
+  },
 
   microphone: {
     insecure:

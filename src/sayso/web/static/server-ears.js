@@ -1,0 +1,96 @@
+/**
+ * Hearing a stream on the server: 16-bit samples out, words back, over one WebSocket.
+ */
+
+import { ServerError } from "./server.js";
+import { text } from "./text.js";
+
+/** @typedef {import("./browser-ears.js").Events} Events */
+/** @typedef {import("./browser-ears.js").Stream} Stream */
+
+const MOST_WAITING_BYTES = 256 * 1024; // of a recording that is sent faster than it is heard
+const MOST_SAMPLES = 32 * 1024; // in a message
+const FINISHED_MS = 15_000; // and as long again as the sound itself: the server hears at its leisure
+
+/**
+ * @param {string} address of the socket
+ * @param {number} sampleRate of the samples fed, in hertz
+ * @param {Events} events
+ * @returns {Stream}
+ */
+export function listenThere(address, sampleRate, { onHeard, onFailed }) {
+  const url = new URL(address, document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(url);
+  let isOpen = true;
+  let seconds = 0; // of sound
+  /** @type {(() => void)} */
+  let onEnd = () => {};
+
+  /** @param {unknown} error */
+  const fail = (error) => {
+    if (isOpen) onFailed(error);
+    isOpen = false;
+    onEnd();
+  };
+  /** @type {Promise<void>} */
+  let turn = new Promise((resolve) => {
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ sample_rate: sampleRate }));
+      resolve();
+    };
+  });
+  socket.onmessage = ({ data }) => {
+    if (!isOpen) return;
+    const answer = JSON.parse(data);
+    if (answer.error) fail(new ServerError(answer.error.message));
+    else if (answer.word) onHeard({ alternatives: [{ word: answer.word, confidence: answer.confidence }], ...answer });
+  };
+  socket.onclose = ({ wasClean, code, reason }) => {
+    if (wasClean && code === 1000) onEnd();
+    else fail(new ServerError(reason || text.server.unreachable));
+    isOpen = false;
+  };
+
+  /** @param {string | ArrayBuffer} message */
+  const send = (message) => {
+    turn = turn.then(async () => {
+      while (isOpen && socket.bufferedAmount > MOST_WAITING_BYTES) await pause(20);
+      if (isOpen) socket.send(message);
+    });
+    return turn;
+  };
+  return {
+    modelMilliseconds: null,
+    feed: (samples) => {
+      seconds += samples.length / sampleRate;
+      for (let i = 0; i < samples.length; i += MOST_SAMPLES) void send(pcm16(samples.subarray(i, i + MOST_SAMPLES)));
+    },
+    finish: async () => {
+      const ended = new Promise((resolve) => {
+        onEnd = () => resolve(undefined);
+      });
+      if (!isOpen) return;
+      await send(JSON.stringify({ finish: true }));
+      await Promise.race([ended, pause(FINISHED_MS + 1000 * seconds)]);
+    },
+    close: () => {
+      isOpen = false;
+      socket.close();
+    },
+  };
+}
+
+/** @param {Float32Array} samples @returns {ArrayBuffer} little-endian, as the format wants it */
+function pcm16(samples) {
+  const view = new DataView(new ArrayBuffer(2 * samples.length));
+  samples.forEach((sample, i) => {
+    view.setInt16(2 * i, Math.max(-32768, Math.min(32767, Math.round(32768 * sample))), true);
+  });
+  return view.buffer;
+}
+
+/** @param {number} milliseconds */
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

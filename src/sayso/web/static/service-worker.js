@@ -1,0 +1,61 @@
+/**
+ * Keeps what the pages are made of, so that they open without a network.
+ *
+ * What is named by its contents (the static files and models with their digests) is taken from here first; pages are
+ * fetched, and taken from here when that fails. All else is left alone.
+ */
+
+const scope = /** @type {ServiceWorkerScope} */ (/** @type {unknown} */ (self));
+const CACHE = new URL(".", import.meta.url).pathname; // holds the version of the static files
+
+/** @param {URL} address */
+const isForEver = ({ pathname, searchParams }) =>
+  pathname.startsWith(CACHE) || (pathname.endsWith(".onnx") && searchParams.has("digest"));
+
+scope.addEventListener("install", () => void scope.skipWaiting());
+
+scope.addEventListener("activate", (event) => {
+  event.waitUntil(dropOldVersions());
+});
+
+scope.addEventListener("message", (event) => {
+  event.waitUntil(keepAll(event.data));
+});
+
+scope.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const address = new URL(request.url);
+  if (request.method !== "GET" || address.origin !== scope.location.origin) return;
+  if (isForEver(address)) event.respondWith(keptOrFetched(request));
+  else if (request.mode === "navigate") event.respondWith(fetchedOrKept(request));
+});
+
+async function dropOldVersions() {
+  for (const name of await caches.keys()) if (name !== CACHE) await caches.delete(name);
+  await scope.clients.claim();
+}
+
+/** @param {string[]} addresses */
+async function keepAll(addresses) {
+  const cache = await caches.open(CACHE);
+  for (const address of addresses) {
+    const isPage = !isForEver(new URL(address));
+    if (isPage || !(await cache.match(address))) await cache.add(address).catch(() => {}); // absent, or offline
+  }
+}
+
+/** @param {Request} request */
+async function keptOrFetched(request) {
+  return (await caches.match(request)) ?? fetch(request);
+}
+
+/** @param {Request} request */
+async function fetchedOrKept(request) {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    const kept = await caches.match(request);
+    if (kept) return kept;
+    throw error;
+  }
+}
