@@ -100,7 +100,12 @@ class Recognizer:
             AudioError: the recording cannot be heard.
 
         """
-        samples = audio.decode(source, self.card.sample_rate, max_seconds=max_seconds)
+        return self.recognize_samples(
+            audio.decode(source, self.card.sample_rate, max_seconds=max_seconds), top=top
+        )
+
+    def recognize_samples(self, samples: Array, *, top: int = 3) -> Recognition:
+        """Recognise the word in samples as `audio.decode` gives them: `(T,)`, T > 0, at the card's rate."""
         windows, starts = self._windows(samples)
         probabilities = self.probabilities(windows)  # (B, L)
         is_word = np.array([not is_rejection(label) for label in self.card.labels])

@@ -20,8 +20,7 @@ class FakeRecognizer:
     card = ModelCard(name="pitches", architecture="none", labels=(*WORDS, SILENCE, UNKNOWN))
     digest = "0123456789abcdef" * 4
 
-    def recognize(self, source: audio.Source, /, *, top: int, max_seconds: float) -> Recognition:
-        samples = audio.decode(source, SAMPLE_RATE, max_seconds=max_seconds)
+    def recognize_samples(self, samples: audio.Samples, /, *, top: int) -> Recognition:
         loudest = np.argmax(np.abs(np.fft.rfft(samples))) * SAMPLE_RATE / len(samples)  # hertz
         heard = round(float(loudest) / HERTZ_PER_WORD) - 1
         ranked = [WORDS[heard], *(word for word in WORDS if word != WORDS[heard])]

@@ -27,7 +27,7 @@ class Failing(FakeRecognizer):
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def recognize(self, _recording: audio.Source, /, **_limits: Any) -> Recognition:
+    def recognize_samples(self, _samples: audio.Samples, /, **_limits: Any) -> Recognition:
         raise self.error
 
 

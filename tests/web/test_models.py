@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from sayso import audio
 from sayso.recognizer import Recognizer, bundled
 from sayso.web import Settings, create_app
 from sayso.web.models import BrokenModel, ModelStore, UnknownModel
@@ -154,14 +155,14 @@ def test_unused_models_are_dropped_the_default_stays(folder: Path) -> None:
 def test_replacing_fails_no_request(store: ModelStore, folder: Path) -> None:
     file = put(SMALL, folder / "mine.onnx")
     digests = {digest_of(SMALL), digest_of(OTHER)}
-    recording = tone("up")
+    recording = audio.decode(tone("up"), 16_000)
     ended = threading.Event()
 
     def ask() -> set[str]:
         seen = set()
         while not ended.is_set():
             model = store.get("mine")
-            assert model.recognizer.recognize(recording, top=1, max_seconds=10).word
+            assert model.recognizer.recognize_samples(recording, top=1).word
             seen.add(model.digest)
         return seen
 

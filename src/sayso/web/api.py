@@ -33,12 +33,16 @@ MANY_RECORDINGS = {
         }
     }
 }
-PROBLEMS = {
+OUTCOMES = {
     400: "Not a recording, or a request that makes no sense.",
+    206: "The part of the file that `Range` asks for.",
+    304: "The file is the one that `If-None-Match` names.",
     401: "A token is asked for.",
+    404: "There is no such model, or no such version of it.",
     408: "The request did not arrive in time.",
     413: "The recording is larger than this server takes.",
     415: "A format that this server cannot read.",
+    416: "The file is shorter than `Range` assumes.",
     422: "Silent, too long, or out of bounds; or a parameter that is not allowed.",
     429: "Too many requests from this client: `Retry-After` says when.",
     503: "The server is busy: `Retry-After` says when; or the model cannot be used.",
@@ -49,16 +53,6 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
     """Make the API's routes, answering with a store of models."""
     routes = Blueprint("api", __name__, description="Recordings in, words out.")
-
-    def may_fail(*statuses: int) -> Any:
-        """Describe the ways in which a route fails."""
-
-        def describe(view: Any) -> Any:
-            for status in statuses:
-                view = routes.alt_response(status, schema=schemas.Error, description=PROBLEMS[status])(view)
-            return view
-
-        return describe
 
     def recognize_body(question: Question) -> dict[str, Any]:
         recording = uploads.body(settings.max_bytes)
@@ -84,7 +78,7 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
 
     @routes.route("/audio", methods=["POST"])
     @routes.response(200, schemas.Recognition)
-    @may_fail(*PROBLEMS)
+    @_may_fail(routes, 400, 401, 408, 413, 415, 422, 429, 503)
     @routes.doc(requestBody={"required": True, "content": ONE_RECORDING})
     def audio() -> Response:
         """Recognise a recording; plain text for those who accept no JSON.
@@ -108,8 +102,7 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
     @routes.route("/api/v1/recognitions", methods=["POST"])
     @routes.arguments(schemas.Question, location="query")
     @routes.response(200, schemas.Recognition)
-    @may_fail(*PROBLEMS)
-    @routes.alt_response(404, schema=schemas.Error, description="There is no such model.")
+    @_may_fail(routes, 400, 401, 404, 408, 413, 415, 422, 429, 503)
     @routes.doc(requestBody={"required": True, "content": ONE_RECORDING | MANY_RECORDINGS})
     def recognitions(asked: dict[str, Any]) -> Response:
         """Recognise a recording, or each of several.
@@ -122,7 +115,7 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
 
     @routes.route("/api/v1/models", methods=["GET"])
     @routes.response(200, schemas.Models)
-    @may_fail(401, 429)
+    @_may_fail(routes, 401, 429)
     def models() -> Response:
         """List the models this server answers with, the default first."""
         listed = []
@@ -135,8 +128,7 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
 
     @routes.route("/api/v1/models/<name>", methods=["GET"])
     @routes.response(200, schemas.Card)
-    @may_fail(401, 429, 503)
-    @routes.alt_response(404, schema=schemas.Error, description="There is no such model.")
+    @_may_fail(routes, 401, 404, 429, 503)
     def model(name: str) -> Response:
         """Give a model's card, its digest, and where its file is."""
         card, digest = store.known(name)
@@ -146,11 +138,7 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
     @routes.route("/api/v1/models/<name>.onnx", methods=["GET"])
     @routes.arguments(schemas.FileQuestion, location="query")
     @routes.response(200, BINARY, content_type="application/octet-stream")
-    @routes.alt_response(206, description="The part of the file that `Range` asked for.")
-    @routes.alt_response(304, description="The file is the one that `If-None-Match` names.")
-    @may_fail(401, 422, 429, 503)
-    @routes.alt_response(404, schema=schemas.Error, description="There is no such model, or version of it.")
-    @routes.alt_response(416, schema=schemas.Error, description="The file is shorter than `Range` assumes.")
+    @_may_fail(routes, 206, 304, 401, 404, 416, 422, 429, 503)
     def model_file(asked: dict[str, str], name: str) -> Response:
         """Give a model's file, whole or in part; a version named by `?digest=` may be kept for ever."""
         content, digest = store.content(name)
@@ -178,6 +166,17 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
         }
 
     return routes
+
+
+def _may_fail(routes: Blueprint, *statuses: int) -> Any:
+    """Describe what else a route answers; in one, because each decorator costs the request a little."""
+    problem = {"application/json": {"schema": schemas.Error}}
+    return routes.doc(
+        responses={
+            str(status): {"description": OUTCOMES[status]} | ({"content": problem} if status >= 400 else {})
+            for status in statuses
+        }
+    )
 
 
 def _as_json(found: dict[str, Any]) -> Response:

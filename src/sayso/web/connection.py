@@ -5,6 +5,7 @@ earnest, only once nothing more need be waited for.
 """
 
 import errno
+import io
 import re
 import socket
 from dataclasses import dataclass, field
@@ -29,12 +30,23 @@ _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[ \t]*websocket", re.IGNORECASE)
 class ClientSocket(socket.socket):
     """A socket whose client must take what it is sent: one that does not is a lost connection."""
 
+    held: bytearray | None = None  # where an answer is gathered, to be sent as one
+
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send all of it, or fail as if the client had gone."""
+        if self.held is not None:
+            self.held += data
+            return
         try:
             super().sendall(data, flags)
         except TimeoutError as error:
             raise BrokenPipeError(errno.EPIPE, "the client takes nothing") from error
+
+    def send_held(self) -> None:
+        """Send what was gathered, and gather no more."""
+        held, self.held = self.held, None
+        if held:
+            self.sendall(held)
 
 
 class _Arrived(SocketUnreader):  # type: ignore[misc]
@@ -47,9 +59,7 @@ class _Arrived(SocketUnreader):  # type: ignore[misc]
     def chunk(self, size_hint: int | None = None) -> bytes:
         connection = self._connection
         if connection.arrived:
-            arrived = bytes(connection.arrived)
-            connection.arrived.clear()
-            return arrived
+            return connection.take(connection.head or len(connection.arrived))
         left_s = connection.deadline - connection.clock()
         if left_s <= 0:
             raise NoMoreData
@@ -68,14 +78,16 @@ class Connection(TConn):  # type: ignore[misc]
     """A connection, and what is known of the request it is sending."""
 
     cfg: Any
-    sock: socket.socket
+    sock: ClientSocket
     client: Any
     server: Any
     clock: Any  # monotonic seconds
     max_body: int  # bytes; a request that promises more is handed over unread, to be refused
     deadline: float = 0.0  # monotonic seconds: when this request, or the wait for one, is over
     arrived: bytearray = field(default_factory=bytearray)
+    head: int = 0  # bytes of the head, once it is here and the body's length known
     wanted: int | None = None  # bytes of the whole request, once its head is here
+    is_waiting: bool = False  # for its turn
     is_leaving: bool = False  # answered for the last time; only waiting for the client to go
     is_cut: bool = False  # handed over without the body it promised, to be refused
     is_upgrade: bool = False
@@ -112,16 +124,32 @@ class Connection(TConn):  # type: ignore[misc]
                 length = _LENGTH.search(head)
                 body = int(length[1]) if length else 0
                 self.is_cut = body > self.max_body
-                self.wanted = end + 4 + (0 if self.is_cut else body)
+                self.head = end + 4
+                self.wanted = self.head + (0 if self.is_cut else body)
             if _CONTINUE.search(head) and self.wanted != end + 4:
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")  # to an empty buffer: it is not full
         if self.wanted < 0:  # the end of a chunked body can only be guessed at; the parser knows
             return self.arrived.endswith(b"0\r\n\r\n") or len(self.arrived) > self.max_body
         return len(self.arrived) >= self.wanted
 
+    def take(self, count: int) -> bytes:
+        """Take the next bytes of what has arrived."""
+        taken = bytes(memoryview(self.arrived)[:count])
+        del self.arrived[:count]
+        return taken
+
+    def body(self) -> io.BytesIO | None:
+        """The request's body, if it has arrived: cheaper than reading it through the parser."""
+        count = (self.wanted or 0) - self.head
+        if not self.head or self.is_cut or not 0 < count <= len(self.arrived):
+            return None
+        self.head = 0
+        return io.BytesIO(self.take(count))
+
     def begin(self) -> None:
         """Forget the request that was answered; keep what has arrived of the next."""
-        self.wanted, self.is_upgrade = None, False
+        self.wanted, self.head = None, 0
+        self.is_upgrade = self.is_form = self.is_waiting = False
         if self.parser is not None:
             left = self.parser.unreader.take_buffered()
             if left:

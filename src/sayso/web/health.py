@@ -26,7 +26,8 @@ def blueprint(store: ModelStore, telemetry: Telemetry) -> Blueprint:
         problems = store.problems()
         try:
             model = store.get()
-            model.recognizer.recognize(recording, top=1, max_seconds=2.0)
+            samples = audio.decode(recording, model.card.sample_rate)
+            model.recognizer.recognize_samples(samples, top=1)
         except ModelError as error:
             problems.setdefault(store.default, str(error))
             return jsonify(status="not ready", problems=problems), 503

@@ -20,8 +20,8 @@ class AnyRecognizer(Protocol):
     def digest(self) -> str:
         """SHA-256 of the model file, in hexadecimal."""
 
-    def recognize(self, source: audio.Source, /, *, top: int, max_seconds: float) -> Recognition:
-        """Recognise the word in a recording; raise `AudioError` if it cannot be heard."""
+    def recognize_samples(self, samples: audio.Samples, /, *, top: int) -> Recognition:
+        """Recognise the word in a recording that was decoded to the card's sample rate."""
 
 
 class UnknownModel(ModelError):

@@ -78,7 +78,7 @@ class Desk:
             raise
         decoded = time.perf_counter()
         recognizer = model.recognizer
-        found = _as_dict(recognizer.recognize((samples, rate), top=question.top, max_seconds=max_seconds))
+        found = _as_dict(recognizer.recognize_samples(samples, top=question.top))
         if question.scan and isinstance(recognizer, Recognizer):
             found["words"] = [
                 {

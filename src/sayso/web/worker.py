@@ -13,6 +13,7 @@ What is not whole within the time limit is cut off.
 """
 
 import errno
+import gc
 import os
 import re
 import selectors
@@ -29,6 +30,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from sayso.web.connection import LINGER_S, READ_BYTES, ClientSocket, Connection
 from sayso.web.settings import Settings
 
+SEND_IN_TURN_S = 1.0  # for a client to take an answer the loop sends; as long, no other is sent
 SWEEP_S = 0.5  # between looks for connections whose time is up
 MAX_ARRIVED_BYTES = 256 * 2**20  # of requests not yet answered, in one worker
 MAX_SOCKETS = 64  # WebSockets in one worker
@@ -63,12 +65,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.connections: set[Connection] = set()  # those the loop reads from
         self.turns: deque[Connection] = deque()
         self.threaded = self.websockets = 0
-        self.arrived_bytes = 0
+        self.arrived_bytes = 0  # since the last sweep, which counts anew
         self.swept = 0.0
 
     def run(self) -> None:
         """Answer until told to stop; then finish what is under way."""
         self.telemetry = self.wsgi.extensions["sayso.telemetry"]
+        gc.freeze()  # what is there now stays, and need not be looked through again and again
+        gc.set_threshold(20_000, 10, 10)
         self.poller.register(
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
@@ -96,15 +100,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.wait_for_and_dispatch_events(timeout=0 if self.turns else SWEEP_S)
         if self.turns:
             connection = self.turns.popleft()
+            connection.sock.held = bytearray()
             self.finish(connection, self.handle(connection))
         now = time.monotonic()
         if now - self.swept > SWEEP_S:
             self.swept = now
             self.telemetry.waiting(len(self.turns))
+            self.arrived_bytes = sum(len(each.arrived) for each in self.connections)
             self.notify()
             self.set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
             for connection in [each for each in self.connections if each.deadline < now]:
-                self.expire(connection)
+                if not connection.is_waiting:
+                    self.expire(connection)
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection."""
@@ -130,8 +137,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Read from a connection for some time."""
         connection.sock.setblocking(False)
         connection.deadline = time.monotonic() + seconds
-        self.connections.add(connection)
-        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self.read, connection))
+        if connection not in self.connections:
+            self.poller.register(connection.sock, selectors.EVENT_READ, partial(self.read, connection))
+            self.connections.add(connection)
 
     def unwatch(self, connection: Connection) -> None:
         """Read from it no more."""
@@ -147,7 +155,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def forget(self, connection: Connection) -> None:
         """Count it no more."""
         self.nr_conns -= 1
-        self.arrived_bytes -= len(connection.arrived)
         connection.arrived.clear()
 
     def read(self, connection: Connection, _file: Any = None) -> None:
@@ -158,7 +165,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         except OSError:
             piece = b""
-        if not piece:
+        if connection.is_waiting:
+            connection.arrived += piece  # of the next request
+            self.arrived_bytes += len(piece)
+            if not piece:
+                self.unwatch(connection)
+        elif not piece:
             self.leave(connection)
         elif not connection.is_leaving:
             if connection.is_idle:
@@ -183,11 +195,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if is_full:
             self.refuse(connection, BUSY)
             return
-        self.unwatch(connection)
-        self.arrived_bytes -= len(connection.arrived)
         if in_turn and not connection.is_cut and not connection.is_form:
+            connection.is_waiting = True  # and stays watched, which is cheaper
             self.turns.append(connection)
-        elif connection.is_upgrade:
+            return
+        self.unwatch(connection)
+        if connection.is_upgrade:
             self.websockets += 1
             threading.Thread(target=self.handle_websocket, args=(connection,), daemon=True).start()
         else:
@@ -206,7 +219,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def see_off(self, connection: Connection) -> None:
         """Close for writing; what the client still sends is thrown away, so that it reads our answer."""
-        self.arrived_bytes -= len(connection.arrived)
         connection.arrived.clear()
         connection.is_leaving = True
         connection.deadline = time.monotonic() + LINGER_S
@@ -240,17 +252,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def finish(self, connection: Connection, keep: bool) -> None:
         """Wait for a connection's next request, or for its end."""
         try:
+            if connection.sock.held is not None:
+                connection.sock.settimeout(SEND_IN_TURN_S)
+                connection.sock.send_held()
             connection.begin()
-            self.arrived_bytes += len(connection.arrived)
             self.watch(connection, self.cfg.keepalive if self.alive else LINGER_S / 2)
             if not keep:
                 self.see_off(connection)
             elif connection.arrived:
                 self.hand_over(connection)
-        except (OSError, ValueError):  # closed by the parser
-            self.connections.discard(connection)
+        except (OSError, ValueError):  # gone, or closed by the parser
+            if connection in self.connections:
+                self.unwatch(connection)
             self.forget(connection)
             connection.close()
+
+    def handle_request(self, req: Any, connection: Connection) -> bool:
+        """Answer a request whose body, mostly, is here already."""
+        body = connection.body()
+        if body is not None:
+            req.body = body
+        return bool(super().handle_request(req, connection))
 
     def _keepalive_after(self, connection: Connection, keepalive: bool) -> bool:
         """Whether the connection can go on: not if the body was refused unread."""
