@@ -1,10 +1,13 @@
 """The plain augmentation steps: in time, in level, between clips, and on features."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sayso.training.augment_step import (
@@ -66,15 +69,28 @@ class Speed(PartialStep):
         lengths = self.keep(samples, lambda: self.lengths(samples))
         index = choose([1.0] * len(lengths), clips, generator, device)
         spectra = torch.fft.rfft(waveforms)  # (B, T/2 + 1)
+        if device.type == "cpu":
+            return torch.from_numpy(_stretched(spectra.numpy(), lengths[index].tolist(), samples))
         result = torch.empty_like(waveforms)
         for drawn in index.unique().tolist():
             rows = (index == drawn).nonzero()[:, 0]
             length = int(lengths[drawn])
-            bins = (min(length, samples) + 1) // 2  # those below both Nyquist frequencies
+            bins = (min(length, samples) + 1) // 2
             part = spectra.index_select(0, rows)[:, :bins]
-            stretched = torch.fft.irfft(part, length).mul_(length / samples)
-            result.index_copy_(0, rows, fit(stretched, samples))
+            result.index_copy_(0, rows, fit(torch.fft.irfft(part, length).mul_(length / samples), samples))
         return result
+
+
+def _stretched(spectra: NDArray[np.complex64], lengths: Sequence[int], samples: int) -> NDArray[np.float32]:
+    """Waveforms `(B, samples)` of spectra, each stretched to a length: NumPy costs half of PyTorch here."""
+    result = np.zeros((len(spectra), samples), np.float32)
+    for row, length in enumerate(lengths):
+        bins = (min(length, samples) + 1) // 2  # those below both Nyquist frequencies
+        stretched = np.fft.irfft(spectra[row, :bins], length)
+        before = (samples - length) // 2  # below zero, what is cut off
+        part = result[row, max(0, before) : max(0, before) + length]
+        np.multiply(stretched[max(0, -before) :][: len(part)], length / samples, out=part)
+    return result
 
 
 @dataclass(frozen=True, kw_only=True)
