@@ -78,11 +78,13 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
 
     from sayso.web.worker import Worker
 
+    file = listener.detach()  # once: the configuration is read again at each reload
+
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             shared_memory = Path("/dev/shm")
             choices = {
-                "bind": f"fd://{listener.detach()}",
+                "bind": f"fd://{file}",
                 "workers": settings.workers,
                 "worker_class": Worker,
                 "threads": THREADS,

@@ -31,6 +31,7 @@ from sayso.web.connection import LINGER_S, READ_BYTES, ClientSocket, Connection
 from sayso.web.settings import Settings
 
 SEND_IN_TURN_S = 1.0  # for a client to take an answer the loop sends; as long, no other is sent
+ACCEPTED_AT_ONCE = 16  # connections
 SWEEP_S = 0.5  # between looks for connections whose time is up
 MAX_ARRIVED_BYTES = 256 * 2**20  # of requests not yet answered, in one worker
 MAX_SOCKETS = 64  # WebSockets in one worker
@@ -114,13 +115,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     self.expire(connection)
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a connection."""
-        try:
-            accepted, client = listener.accept()
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE):
-                raise
-            return
+        """Take the connections that wait; a few, so that other workers have some."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                accepted, client = listener.accept()
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE):
+                    raise
+                return
+            self.take_in(listener, accepted, client)
+
+    def take_in(self, listener: socket.socket, accepted: socket.socket, client: Any) -> None:
+        """Begin to read from a new connection."""
         taken = ClientSocket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self.nr_conns += 1
         connection = Connection(
