@@ -1,9 +1,10 @@
-"""The pages for people: Home and Listen.
+"""The pages for people: Home, Listen and Play.
 
 What they say of the model comes from its card; recording and asking is the scripts' work, under `static/`.
 """
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
 
 from sayso.web.models import BrokenModel, ModelStore
 from sayso.web.settings import Settings
@@ -32,5 +33,16 @@ def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
         """Hear a word and show it."""
         store.get()
         return render_template("listen.html", settings=settings)
+
+    @routes.get("/play")
+    def play() -> str:
+        """Steer a game by voice: what the element below is good for."""
+        store.get()
+        return render_template("play.html")
+
+    @routes.get("/speech-command.js")
+    def speech_command() -> Response:
+        """Lead to the custom element by an address that stays the same, for other pages to name."""
+        return redirect(url_for("static", filename="speech-command.js"))
 
     return routes

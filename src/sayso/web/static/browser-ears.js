@@ -62,9 +62,10 @@ export async function recognizeHere(model, samples) {
  * @param {Promise<Model>} model
  * @param {number} sampleRate of the samples fed, in hertz
  * @param {Events} events
+ * @param {Partial<import("./decision.js").ListenerSettings>} [settings]
  * @returns {Stream}
  */
-export function listenHere(model, sampleRate, { onHeard, onFailed }) {
+export function listenHere(model, sampleRate, { onHeard, onFailed }, settings = {}) {
   let isOpen = true;
   const hearing = model.then((ready) => {
     const { card } = ready;
@@ -75,7 +76,7 @@ export function listenHere(model, sampleRate, { onHeard, onFailed }) {
         return probabilities(card, scores.logits);
       },
       card.labels,
-      { sampleRate: card.sample_rate, windowSamples: windowSamples(card) },
+      { sampleRate: card.sample_rate, windowSamples: windowSamples(card), settings },
     );
     const resampler = sampleRate === card.sample_rate ? null : new Resampler(sampleRate, card.sample_rate);
     return { card, listener, resampler };

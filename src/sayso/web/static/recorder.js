@@ -16,7 +16,7 @@ const FLUSH_MS = 500;
 /** Which microphone, by the browser's name for it ("": the usual one), and whether the browser may change the sound:
  * cancel echo, suppress noise, even out loudness. That was made for calls; models hear best what came.
  * @typedef {{ device?: string, processing?: boolean }} Wanted */
-/** @typedef {"insecure" | "unsupported" | "denied" | "missing" | "busy" | "mute" | "failed"} MicrophoneReason */
+/** @typedef {"insecure" | "unsupported" | "denied" | "missing" | "busy" | "mute" | "lost" | "failed"} MicrophoneReason */
 /** @typedef {{ samples: Float32Array<ArrayBuffer>, sampleRate: number }} Take */
 
 /** Why there is no microphone. */

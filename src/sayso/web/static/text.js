@@ -65,6 +65,27 @@ export const text = {
     unreachable: "The model could not be fetched. Check the connection, then press again, or send your voice to the server.",
   },
 
+  /** The element that any page can have. */
+  element: {
+    start: "Listen",
+    opening: "Opening…",
+    listening: "Listening",
+    /** @param {string} words */
+    unknown: (words) => `The model does not know ${words}.`,
+    absent: "This server was set up without the browser’s part.",
+    model: "The model could not be loaded.",
+    unreachable: "The model could not be fetched.",
+  },
+
+  game: {
+    ready: "Press Listen, then say “go”.",
+    running: "Say where to.",
+    paused: "Say “go” to go on.",
+    over: "Bitten! Say “go” for another round.",
+    /** @param {number} score @param {number} best */
+    score: (score, best) => `${score} eaten · best ${best}`,
+  },
+
   device: {
     usual: "The usual one",
     /** @param {number} number */
