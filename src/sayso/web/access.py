@@ -94,10 +94,12 @@ def _ask_for_tokens(app: Flask, file: Path) -> None:
 
 
 def _limit_rates(app: Flask, settings: Settings) -> None:
+    import limits
     from flask_limiter import Limiter
     from flask_limiter.util import get_remote_address
 
     try:
+        limits.parse_many(settings.rate_limit)
         limiter = Limiter(
             get_remote_address,
             app=app,

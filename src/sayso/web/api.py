@@ -52,7 +52,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
     """Make the API's routes, answering with a store of models."""
-    routes = Blueprint("api", __name__, description="Recordings in, words out.")
+    routes = schemas.StrictBlueprint("api", __name__, description="Recordings in, words out.")
 
     def recognize_body(question: Question) -> dict[str, Any]:
         recording = uploads.body(settings.max_bytes)

@@ -3,7 +3,23 @@
 `/openapi.json` and `/docs` are made of these.
 """
 
+from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
+from webargs.flaskparser import FlaskParser
+
+
+class StrictParser(FlaskParser):
+    """Takes a misspelt parameter for a mistake, not for a wish to be ignored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.DEFAULT_UNKNOWN_BY_LOCATION = self.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
+
+
+class StrictBlueprint(Blueprint):  # type: ignore[misc]
+    """Routes whose declarations are held to."""
+
+    ARGUMENTS_PARSER = StrictParser()
 
 
 class Alternative(Schema):
@@ -80,11 +96,6 @@ class Recognitions(Schema):
 class Question(Schema):
     """How a recording is to be recognised."""
 
-    class Meta:
-        """A misspelt parameter is a mistake, not a wish ignored."""
-
-        unknown = RAISE
-
     model = fields.String(
         validate=validate.Length(1, 64), metadata={"description": "a name from /api/v1/models"}
     )
@@ -98,11 +109,6 @@ class Question(Schema):
 
 class FileQuestion(Schema):
     """Which version of a model file is wanted."""
-
-    class Meta:
-        """As above."""
-
-        unknown = RAISE
 
     digest = fields.String(
         validate=validate.Regexp("^[0-9a-f]{64}$"),
