@@ -85,19 +85,33 @@ def export(run: Path, output: Path, strangers: tuple[Path, ...], int8: bool, dat
 @click.option(
     "--report", "output", type=FILE, help="The whole exam, into this folder; called again, it goes on."
 )
-@click.option(
-    "--strangers", multiple=True, type=FILE, help="For the exam: folders of words the model is not to know."
-)
+@click.option("--listening", type=FILE, help="How it listens, into listening.json and .svg of this folder.")
+@click.option("--strangers", multiple=True, type=FILE, help="Folders of words that the model is not to know.")
 @click.option("--quick", "audit_clips", type=click.IntRange(1), help="For the exam: clips an audit row.")
 @json_option
 def evaluate(
-    model: str, folder: Path, split: Any, write_card: bool, output: Path | None, as_json: bool, **exam: Any
+    model: str,
+    folder: Path,
+    split: Any,
+    write_card: bool,
+    output: Path | None,
+    listening: Path | None,
+    as_json: bool,
+    **exam: Any,
 ) -> None:
     """Judge a MODEL on the clips of a FOLDER of words."""
-    from sayso.training import judge
+    from sayso.training import judge, judge_listening
 
+    if listening is not None:
+        if output is not None or write_card or exam["audit_clips"]:
+            raise click.UsageError("--listening goes without --report, --quick and --write-card.")
+        heard = judge_listening.write(model, folder, split, exam["strangers"], listening)
+        click.echo(json.dumps(heard, indent=2) if as_json else judge_listening.in_words(heard))
+        return
     if any(exam.values()) if output is None else write_card:
-        raise click.UsageError("--strangers and --quick need --report, and --write-card goes without it.")
+        raise click.UsageError(
+            "--strangers needs --report or --listening, --quick needs --report, --write-card neither."
+        )
     if output is None:
         report = judge.evaluate(model, folder, split, write_card=write_card)
         text = judge.in_words(report)
