@@ -21,7 +21,11 @@ GUESTS = {
     "soundfile": ("sayso/audio.py", "sayso/audio_stream.py", "sayso/evaluation/codecs.py"),
     "sounddevice": ("sayso/microphone.py",),
     "av": ("sayso/audio_ffmpeg.py", "sayso/evaluation/codecs.py"),
-    "matplotlib": ("sayso/evaluation/report_plots.py", "sayso/training/compare.py"),
+    "matplotlib": (
+        "sayso/evaluation/report_plots.py",
+        "sayso/evaluation/listening_plot.py",
+        "sayso/training/compare.py",
+    ),
 }
 
 # Floors of the house: a room imports only from floors below its own, or from its own wing.
