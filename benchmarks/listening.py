@@ -1,7 +1,7 @@
-"""Choose and judge the settings of the listener, on long recordings made from clips of one split.
+"""Choose the listener's settings, on an hour of words and an hour of strangers; and measure what it costs.
 
-python benchmarks/listening.py --strangers FOLDER       the table, on validation (decide by this)
-python benchmarks/listening.py --split testing --only-defaults
+python benchmarks/listening.py                          what listening costs, of one core
+python benchmarks/listening.py --strangers FOLDER…      and a table of settings, on validation
 """
 
 import argparse
@@ -9,134 +9,108 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import sayso
-from sayso import audio
 from sayso.evaluation import streaming
+from sayso.evaluation.listening_exam import Recording
 from sayso.evaluation.stream_recordings import StreamRecording, build_recording
 from sayso.listener import Listener, ListenerSettings
-from sayso.training.cache import load_folder
-from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER
+from sayso.training.dataset import NOISE_FOLDER
+from sayso.training.judge import known_clips, read_recordings
+from sayso.training.judge_listening import record
 
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
-SMOOTHINGS = ((0.1, 1), (0.2, 2), (0.3, 2), (0.4, 3))  # seconds, minimum count
-EDGES = (0.0, 0.1, 0.3)  # seconds
+COST_SECONDS = 60.0
+GRID = [
+    {},
+    *({"presence_threshold": level} for level in (0.0, 0.6, 0.8, 0.9, 0.97, 0.99)),
+    *({"threshold": level} for level in (0.3, 0.4, 0.6, 0.7, 0.8, 0.9)),
+    {"smoothing_seconds": 0.1, "minimum_count": 1},
+    *({"smoothing_seconds": seconds} for seconds in (0.2, 0.4, 0.5)),
+    *({"minimum_count": count} for count in (1, 3)),
+    *({"edge_seconds": seconds} for seconds in (0.0, 0.1, 0.3)),
+    {"hop_seconds": 0.05},
+]
+NEW_WINDOWS = {"edge_seconds", "hop_seconds"}  # settings that change which windows are asked about
 
 
-def waveforms(folder: Path, rate: int, most: int | None = None) -> list[np.ndarray]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_ENDINGS)
-    chosen = np.random.default_rng(0).permutation(len(paths))[:most]
-    return [audio.decode(paths[index], rate, max_seconds=600) for index in chosen]
-
-
-def listener(score: Any, card: Any, settings: ListenerSettings) -> Listener:
-    return Listener(
-        score,
+def cost(recognizer: sayso.Recognizer, recording: StreamRecording) -> float:
+    """Processor time of listening in chunks of 0.1 s, as a share of the recording's length."""
+    card = recognizer.card
+    listener = Listener(
+        recognizer.probabilities,
         card.labels,
         sample_rate=card.sample_rate,
         window_samples=card.window_samples,
-        settings=settings,
     )
+    streaming.run(listener, dataclasses.replace(recording, samples=recording.samples[: card.sample_rate]))
+    started = time.process_time()
+    streaming.run(listener, recording)
+    return (time.process_time() - started) / recording.seconds
 
 
-def outcomes(
-    scores: list[streaming.RememberedScore], recordings: list[StreamRecording], card: Any, settings: Any
-) -> Iterator[tuple[streaming.Outcome, streaming.TensorFlowOutcome]]:
-    for score, recording in zip(scores, recordings, strict=True):
-        score.rewind()
-        heard = streaming.run(listener(score, card, settings), recording)
-        yield (
-            streaming.judge(recording.spoken, heard, recording.seconds),
-            streaming.judge_as_tensorflow(recording.spoken, heard),
-        )
+def row(changed: dict[str, float], recordings: dict[str, Recording]) -> dict[str, object]:
+    settings = dataclasses.replace(ListenerSettings(), **changed)  # type: ignore[arg-type]
+    words, strangers = recordings["words"].judge(settings), recordings["strangers"].judge(settings)
+    return {
+        "changed": changed,
+        "miss_rate": words.miss_rate,
+        "wrong": words.wrong,
+        "false_alarms_per_hour": words.false_alarms_per_hour,
+        "median_latency_s": words.median_latency,
+        "strangers_false_alarms_per_hour": strangers.false_alarms_per_hour,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", default=None)
+    parser.add_argument("--model")
     parser.add_argument(
         "--data", type=Path, default=Path(os.environ.get("SAYSO_DATA", "data/speech_commands"))
     )
-    parser.add_argument("--split", default="validation", choices=["validation", "testing"])
-    parser.add_argument("--strangers", type=Path, help="folder of recordings that hold none of the words")
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--words-per-minute", type=float, default=10)
-    parser.add_argument("--snr-db", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only-defaults", action="store_true")
-    parser.add_argument("--json", type=Path, help="write the table here too")
+    parser.add_argument("--strangers", type=Path, nargs="*", default=[])
+    parser.add_argument("--json", type=Path, help="write the figures here too")
     chosen = parser.parse_args()
 
     recognizer = sayso.load(chosen.model)
     card = recognizer.card
-    clips = load_folder(chosen.data)
-    clips = clips.select([clip.split == chosen.split and clip.word in card.words for clip in clips.clips])
-    spoken = list(zip([clip.word for clip in clips.clips], clips.waveforms(slice(None)), strict=True))
-    noises = waveforms(chosen.data / NOISE_FOLDER, card.sample_rate)
-    strangers = waveforms(chosen.strangers, card.sample_rate, 200) if chosen.strangers else []
-    common: dict[str, Any] = {
-        "sample_rate": card.sample_rate, "seconds": 60 * chosen.minutes, "snr_db": chosen.snr_db,
-        "seed": chosen.seed,
-    }  # fmt: skip
-    recordings = [build_recording(spoken, noises, words_per_minute=chosen.words_per_minute, **common)]
-    if strangers:
-        recordings.append(
-            build_recording([], noises, strangers, words_per_minute=0, strangers_per_minute=10, **common)
-        )
-    scores = [streaming.RememberedScore(recognizer.probabilities) for _ in recordings]
-    started = time.process_time()
-    defaults = list(outcomes(scores, recordings, card, ListenerSettings()))
-    share = (time.process_time() - started) / sum(recording.seconds for recording in recordings)
-
-    beside = f", and as much of {len(strangers)} strangers' recordings" if strangers else ""
-    said = f"{chosen.minutes:g} min of {len(recordings[0].spoken)} words ({chosen.split})"
-    print(f"{card.name}: {said} at {chosen.snr_db:g} dB{beside}")
-    print(f"listening in chunks of 0.1 s: {share:.2%} of real time\n")
-    print("smoothing count  edge threshold | missed  wrong  false/h  latency | strangers: false/h")
-    rows, default = [], ListenerSettings()
-    grid = [default]
-    if not chosen.only_defaults:
-        grid += [
-            dataclasses.replace(
-                default, smoothing_seconds=smoothing, minimum_count=count, threshold=threshold
+    clips = known_clips(chosen.data, "validation", card.words)
+    noises = list(read_recordings(chosen.data / NOISE_FOLDER).values())
+    costs = {}
+    for name, words_per_minute, level_dbfs in (("noise and words", 10, -36.0), ("a quiet room", 10, -75.0)):
+        some = np.random.default_rng(0).permutation(len(clips))[:20]
+        words = list(zip([clips.clips[index].word for index in some], clips.waveforms(some), strict=True))
+        recording = build_recording(
+            words, noises, sample_rate=card.sample_rate, seconds=COST_SECONDS, snr_db=-16 - level_dbfs,
+            background_dbfs=level_dbfs, words_per_minute=words_per_minute,
+        )  # fmt: skip
+        costs[name] = cost(recognizer, recording)
+        print(f"{card.name}, listening to {name}: {costs[name]:.2%} of real time on one core", flush=True)
+    rows = []
+    if chosen.strangers:
+        recordings = record(recognizer, chosen.data, "validation", chosen.strangers)
+        print("\nmissed  wrong  false/h  latency   strangers' false/h")
+        for changed in GRID:
+            asked = recordings
+            if NEW_WINDOWS & set(changed):
+                names = ("words", "strangers")
+                asked = {
+                    name: Recording(recordings[name].recording, recognizer.probabilities, card)
+                    for name in names
+                }
+            found = row(changed, asked)
+            rows.append(found)
+            print(
+                f"{found['miss_rate']:6.1%} {found['wrong']:6} {found['false_alarms_per_hour']:8.1f} "
+                f"{found['median_latency_s']:6.2f} s {found['strangers_false_alarms_per_hour']:12.1f}   "
+                f"{changed or 'the defaults'}",
+                flush=True,
             )
-            for smoothing, count in SMOOTHINGS
-            for threshold in THRESHOLDS
-        ]
-        grid += [dataclasses.replace(default, edge_seconds=edge) for edge in EDGES]
-    for settings in grid:
-        if settings.edge_seconds != default.edge_seconds:  # other windows are asked for
-            scores = [streaming.RememberedScore(recognizer.probabilities) for _ in recordings]
-        (words, tensorflow), *rest = outcomes(scores, recordings, card, settings)
-        latency = words.median_latency
-        print(
-            f"{settings.smoothing_seconds:9} {settings.minimum_count:5} {settings.edge_seconds:5} "
-            f"{settings.threshold:9} | {words.miss_rate:6.1%} {words.wrong:6} "
-            f"{words.false_alarms_per_hour:8.1f} {np.nan if latency is None else latency:6.2f} s |"
-            + "".join(f" {other.false_alarms_per_hour:8.1f}" for other, _ in rest),
-            flush=True,
-        )
-        rows.append(
-            {
-                "settings": dataclasses.asdict(settings),
-                "words": words.spoken,
-                "minutes": chosen.minutes,
-                "misses": words.misses,
-                "wrong": words.wrong,
-                "false_alarms": words.false_alarms,
-                "median_latency_s": latency,
-                "tensorflow": dataclasses.asdict(tensorflow),
-                "strangers_false_alarms_per_hour": [other.false_alarms_per_hour for other, _ in rest],
-            }
-        )
-    print(f"\nthe defaults (first row) by TensorFlow's protocol: {defaults[0][1]}")
     if chosen.json:
-        chosen.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        content = {"model": card.name, "digest": recognizer.digest, "cost": costs, "validation": rows}
+        chosen.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
