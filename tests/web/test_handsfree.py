@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_a_minute_of_words_is_heard_in_both_places(
 def listened(
     playwright: Playwright, server: Server, flags: tuple[str, ...]
 ) -> tuple[dict[str, list[str]], dict[str, Watch]]:
-    """What was heard in either place, in a minute for both; the browser that hears has no network meanwhile."""
+    """What was heard in either place, in a minute for both; the browser has no network meanwhile."""
     watches = {"browser": Watch(), "server": Watch()}
     with contextlib.ExitStack() as stack:
         pages = {
@@ -121,32 +120,30 @@ def listened(
         return {place: heard_on(page) for place, page in pages.items()}, watches
 
 
-@pytest.fixture(scope="module")
-def three(minute: StreamRecording) -> Iterator[tuple[bytes, list[tuple[str, float]]]]:
-    """The minute's first three words as a file, and when each begins."""
-    first = minute.spoken[:3]
-    file = io.BytesIO()
-    end = round(16_000 * (first[-1].end_s + 0.7))
-    soundfile.write(file, minute.samples[:end], 16_000, format="WAV", subtype="PCM_16")
-    yield file.getvalue(), [(spoken.word, spoken.start_s) for spoken in first]
-
-
 @pytest.mark.parametrize("place", ["browser", "server"])
 def test_a_long_recording_shows_every_word_with_its_time(
-    playwright: Playwright, server: Server, three: tuple[bytes, list[tuple[str, float]]], place: str
+    playwright: Playwright,
+    server: Server,
+    recognizer: sayso.Recognizer,
+    minute: StreamRecording,
+    place: str,
 ) -> None:
     if place == "browser":
         scripts.engine()
-    content, said = three
+    beginning = minute.samples[: round(16_000 * (minute.spoken[2].end_s + 0.7))]
+    file = io.BytesIO()
+    soundfile.write(file, beginning, 16_000, format="WAV", subtype="PCM_16")
+    found = list(sayso.listen(recognizer, [beginning]))
     with browsing(playwright, server.address + "/listen", place=place) as page:
-        page.set_input_files("#file", {"name": "three.wav", "mimeType": "audio/wav", "buffer": content})
+        page.set_input_files("#file", {"name": "three.wav", "mimeType": "", "buffer": file.getvalue()})
         page.wait_for_selector("#sureness:not(:empty)", timeout=60_000)
         rows = page.locator("#transcript-words button").all_inner_texts()
         assert page.inner_text("#transcript-title").startswith("three.wav: 3 words in 0:")
+        assert page.inner_text("#word") == found[-1].word
         page.click("#transcript-words button")  # it can be heard again
-        assert page.inner_text("#word") == said[-1][0]
 
-    for row, (word, start_s) in zip(rows, said, strict=True):
-        time = re.fullmatch(rf"(\d+):(\d\d\.\d)\s*{word}", row)
-        assert time, (row, word)
-        assert 60 * int(time[1]) + float(time[2]) == pytest.approx(start_s, abs=0.6)
+    assert [detection.word for detection in found] == [spoken.word for spoken in minute.spoken[:3]]
+    for row, detection in zip(rows, found, strict=True):
+        time = re.fullmatch(rf"(\d+):(\d\d\.\d)\s*{detection.word}", row)
+        assert time, (row, detection)
+        assert 60 * int(time[1]) + float(time[2]) == pytest.approx(detection.start_s, abs=0.15)

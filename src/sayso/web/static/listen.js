@@ -227,9 +227,9 @@ async function hearFile(file) {
   }
 }
 
-/** A recorded word, for those without a microphone. @param {HTMLElement} sample */
-async function hearSample(sample) {
-  const response = await fetch(sample.dataset.sample ?? "").catch(() => null);
+/** A recorded word, for those without a microphone. @param {string} address */
+async function hearSample(address) {
+  const response = await fetch(address).catch(() => null);
   if (!response?.ok) {
     showProblem(text.server.unreachable);
     return;
@@ -273,9 +273,11 @@ workMicrophoneChoice(() => {
 });
 holdOrToggle(button, { isOn: () => state === "listening", start, stop });
 onChosenFile(part("file", HTMLInputElement), (file) => void hearFile(file));
-for (const sample of document.querySelectorAll("[data-sample]")) {
-  if (sample instanceof HTMLElement) sample.addEventListener("click", () => void hearSample(sample));
-}
+const samples = [...document.querySelectorAll("[data-sample]")].map((sample) => {
+  const address = sample.getAttribute("data-sample") ?? "";
+  sample.addEventListener("click", () => void hearSample(address));
+  return address;
+});
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden || stream !== null) return; // hands-free goes on
   if (state === "listening") void stop();
@@ -285,4 +287,4 @@ document.addEventListener("visibilitychange", () => {
 instrument.style.setProperty("--take", `${takeSeconds}s`);
 enter("resting");
 void showHistory([...part("vocabulary", HTMLElement).children].map((chip) => chip.textContent ?? ""));
-void worksWithoutNetwork(instrument.dataset.worker ?? "", [instrument.dataset.model ?? ""]);
+void worksWithoutNetwork(instrument.dataset.worker ?? "", [instrument.dataset.model ?? "", ...samples]);

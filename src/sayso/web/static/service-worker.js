@@ -2,11 +2,12 @@
  * Keeps what the pages are made of, so that they open without a network.
  *
  * What is named by its contents (the static files and models with their digests) is taken from here first; pages are
- * fetched, and taken from here when that fails. All else is left alone.
+ * fetched, and taken from here when that fails. All else is left alone. It is no module: not every browser that has
+ * service workers takes one.
  */
 
 const scope = /** @type {ServiceWorkerScope} */ (/** @type {unknown} */ (self));
-const CACHE = new URL(".", import.meta.url).pathname; // holds the version of the static files
+const CACHE = new URL(".", scope.location.href).pathname; // holds the version of the static files
 
 /** @param {URL} address */
 const isForEver = ({ pathname, searchParams }) =>
@@ -46,7 +47,7 @@ async function keepAll(addresses) {
 
 /** @param {Request} request */
 async function keptOrFetched(request) {
-  return (await caches.match(request)) ?? fetch(request);
+  return (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
 }
 
 /** @param {Request} request */
@@ -54,7 +55,7 @@ async function fetchedOrKept(request) {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await caches.match(request);
+    const kept = await caches.match(request, { ignoreVary: true });
     if (kept) return kept;
     throw error;
   }
