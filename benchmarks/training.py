@@ -25,6 +25,7 @@ from side_by_side import Line, Side, clips_per_second, compared, print_table
 from torch.nn import functional
 
 from sayso.audio import decode, fit_window
+from sayso.training.allocator import keep_freed_memory
 from sayso.training.augment import build as build_augmentation
 from sayso.training.augment import read_noises
 from sayso.training.cache import SAMPLE_RATE, WINDOW_SAMPLES, ClipSet, load_folder
@@ -101,6 +102,7 @@ def compare_steps(data: Path, repetitions: int) -> Iterator[Line]:
             recipe = dataclasses.replace(recipe, augment=augment)
         size = recipe.training.batch_size
         training, _, _ = load_splits(recipe, data)
+        training = training.in_memory()  # as `sayso train` does
         # The averaged weights are part of the recipe, not of the input: neither side has them.
         plain = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, ema_decay=0.0))
         with tempfile.TemporaryDirectory() as folder:
@@ -160,6 +162,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = Path(arguments.data)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))  # beside it, the other core is free
+    keep_freed_memory()  # as `sayso train` does, for both sides
     busy_at_start = os.getloadavg()[0]
     lines = list(compare_steps(data, 5 if arguments.quick else 25))
     lines.append(compare_caches(data, CACHE_CLIPS, 1 if arguments.quick else 5))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sayso.training.allocator import keep_freed_memory
 from sayso.training.augment import build, read_noises
 from sayso.training.dataset import NOISE_FOLDER
 from sayso.training.distributed import Team
@@ -26,6 +27,7 @@ def train(recipe: Recipe, folder: Path, out: Path) -> Run:
         RunError: `out` holds another run, or cannot be written.
 
     """
+    keep_freed_memory()
     team = Team()
     run = team.leader_first(lambda: Run.start(out, recipe))
     training, validation, words = team.leader_first(lambda: load_splits(recipe, folder))
