@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from sayso.errors import RecipeError
-from sayso.training.recipe import TrainingRecipe
+from sayso.training.models import Network
+from sayso.training.recipe import Recipe
 from sayso.training.run import Run
 
 
@@ -24,21 +25,38 @@ class Teachers:
 
     """
 
-    def __init__(self, recipe: TrainingRecipe, words: tuple[str, ...], device: torch.device) -> None:
-        self.weight, self.temperature = recipe.teacher_weight, recipe.teacher_temperature
-        self.networks = []
-        for folder in recipe.teachers:
-            network, known = Run.open(Path(folder)).network()
+    def __init__(self, recipe: Recipe, words: tuple[str, ...], device: torch.device) -> None:
+        self.weight, self.temperature = recipe.training.teacher_weight, recipe.training.teacher_temperature
+        self.precision = recipe.training.precision
+        self.networks: list[tuple[Network, bool]] = []  # and whether its features are the student's
+        for folder in recipe.training.teachers:
+            run = Run.open(Path(folder))
+            network, known = run.network()
             if known != words:
                 raise RecipeError(f"The teacher {folder} knows other words than this recipe's data has.")
-            self.networks.append(network.to(device).requires_grad_(False))
+            mine, its = recipe.network, run.recipe.network
+            alike = (mine.frontend, mine.frontend_options) == (its.frontend, its.frontend_options)
+            self.networks.append((network.to(device).requires_grad_(False), alike))
 
-    def loss(self, loss: Tensor, logits: Tensor, waveforms: Tensor) -> Tensor:
-        """The loss, shared between the targets and the teachers' answers to the same waveforms `(B, T)`."""
+    def loss(self, loss: Tensor, logits: Tensor, waveforms: Tensor, features: Tensor) -> Tensor:
+        """The loss, shared between the targets and the teachers' answers.
+
+        Args:
+            loss: that of the targets.
+            logits: the student's, `(B, labels)`.
+            waveforms: what it heard, `(B, T)`.
+            features: what its front end made of that, unmasked: a teacher with the same one takes these.
+
+        """
         if not self.networks:
             return loss
-        with torch.no_grad():
-            answers = [functional.softmax(one(waveforms)[0] / self.temperature, 1) for one in self.networks]
+        low = self.precision == "bfloat16"
+        with torch.no_grad(), torch.autocast(waveforms.device.type, torch.bfloat16, enabled=low):
+            heard = [
+                network.head(network.body(features if alike else network.frontend(waveforms))).float()
+                for network, alike in self.networks
+            ]
+        answers = [functional.softmax(each / self.temperature, 1) for each in heard]
         softened = functional.log_softmax(logits / self.temperature, 1)
         taught = functional.kl_div(softened, torch.stack(answers).mean(0), reduction="batchmean")
         return (1 - self.weight) * loss + self.weight * self.temperature**2 * taught

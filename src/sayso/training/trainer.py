@@ -65,7 +65,7 @@ class Trainer:
         self.averaged = AveragedWeights(self.network, self.recipe.ema_decay)
         team.share_statistics(self.network)
         self.optimizer = make_optimizer(self.network, self.recipe)
-        self.teachers = Teachers(self.recipe, words, self.device)
+        self.teachers = Teachers(run.recipe, words, self.device)
         self.step = 0
         self.seconds = 0.0  # spent training, over all sessions
         self.best = -1.0  # accuracy on validation
@@ -106,11 +106,11 @@ class Trainer:
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16", cache_enabled=False
         ):
-            features = self._mask(self.network.frontend(batch.waveforms), groups)  # (B, C, F)
-            logits = self.network.head(self.network.body(features))
+            features = self.network.frontend(batch.waveforms)  # (B, C, F)
+            logits = self.network.head(self.network.body(self._mask(features, groups)))
         logits = logits.float()
         loss = functional.cross_entropy(logits, batch.targets, label_smoothing=self.recipe.label_smoothing)
-        loss = self.teachers.loss(loss, logits, batch.waveforms)
+        loss = self.teachers.loss(loss, logits, batch.waveforms, features.detach())
         loss.backward()
         self.team.average_gradients(self.network)
         self.optimizer.step()
