@@ -38,6 +38,7 @@ FLOORS = [
     {"sayso.listening"},
     {"sayso.live"},
     {"sayso.evaluation"},
+    {"sayso.teaching"},
     {"sayso.training", "sayso.web"},
     {"sayso.cli"},
 ]

@@ -9,6 +9,7 @@
     │   ├── AudioOutOfBounds      a sample rate, channel count or sample value outside what is accepted
     │   └── SilentAudio           nothing but (almost) zeros
     ├── ModelError                a model file or name that cannot be used
+    ├── TeachingError             words or recordings that nothing can be taught from
     ├── DataError                 a folder of recordings that cannot be trained or judged on
     ├── RecipeError               a recipe with a wrong or missing entry
     ├── RunError                  a run folder that cannot be continued, exported or compared
@@ -73,6 +74,12 @@ class ModelError(SaysoError):
     """A model file or name that cannot be used."""
 
     code = "model"
+
+
+class TeachingError(SaysoError):
+    """Words or recordings that nothing can be taught from."""
+
+    code = "teaching"
 
 
 class DataError(SaysoError):

@@ -51,3 +51,18 @@ def open_microphone(device: int | str | None = None) -> Iterator[tuple[Iterator[
 
     with stream:
         yield chunks(), rate
+
+
+def play(samples: NDArray[np.float32], rate: int) -> None:
+    """Play samples `(n,)` in [-1, 1] on the desktop's speakers, to their end.
+
+    Raises:
+        AudioError: there are no speakers.
+
+    """
+    import sounddevice
+
+    try:
+        sounddevice.play(samples, rate, blocking=True)
+    except sounddevice.PortAudioError as error:
+        raise AudioError(f"The take cannot be played ({error}): leave --replay out.") from error

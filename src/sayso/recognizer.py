@@ -170,15 +170,25 @@ def load(model: str | os.PathLike[str] | None = None) -> Recognizer:
         ModelError: no such name or file, or not a model.
 
     """
+    return Recognizer(read_model(model))
+
+
+def read_model(model: str | os.PathLike[str] | None = None) -> bytes:
+    """The file of a model, named as for `load`.
+
+    Raises:
+        ModelError: no such name or file.
+
+    """
     name = os.fspath(model) if model is not None else DEFAULT_MODEL
     shipped = bundled()
     if name in shipped:
-        return Recognizer(shipped[name])
+        return _read(shipped[name])
     if not name.endswith(".onnx"):
         raise ModelError(
             f"There is no model {name!r}: choose from {', '.join(shipped)}, or name an .onnx file."
         )
-    return Recognizer(name)
+    return _read(Path(name))
 
 
 def bundled() -> dict[str, Path]:

@@ -7,7 +7,7 @@ recognize` never waits for torch.
 import click
 
 import sayso
-from sayso.cli import laboratory, listening, recordings
+from sayso.cli import laboratory, listening, recordings, teaching
 from sayso.cli.options import Commands
 
 
@@ -21,5 +21,6 @@ for command in (
     *(listening.recognize, listening.listen, listening.serve, listening.models),
     *(laboratory.train, laboratory.compare, laboratory.experiments, laboratory.export, laboratory.evaluate),
     *(recordings.synthesize, recordings.data),
+    *(teaching.teach, teaching.record, teaching.words, teaching.remember),
 ):
     main.add_command(command)

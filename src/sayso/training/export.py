@@ -30,8 +30,9 @@ from sayso.training.models import parameter_count
 from sayso.training.noise import Noise
 from sayso.training.quantization import MAX_LOSS, with_int8_weights
 from sayso.training.recipe import DataRecipe, Recipe
+from sayso.training.remembering import remember
 from sayso.training.run import Run
-from sayso.training.splits import load_splits
+from sayso.training.splits import beside, load_splits
 from sayso.training.strangers import read_strangers
 
 TOLERANCE = 1e-4  # greatest difference between a score in torch and in the file
@@ -77,7 +78,8 @@ def export(
     if strangers:
         recognizer = Recognizer(with_card(content, card))
         card = dataclasses.replace(card, **calibrate(recognizer, run.recipe.data, strangers))
-    write_atomically(path, with_card(content, card))
+    met = [beside(folder, name) for name in run.recipe.data.unknown]
+    write_atomically(path, remember(with_card(content, card), folder, [*met, *strangers]))
     return card
 
 
@@ -102,7 +104,7 @@ def proved_model(
         architecture=run.recipe.network.name,
         labels=words,
         trained_on=describe_data(training, run.recipe.data),
-        training_clips=count_words(training, words),
+        training_clips=count_words(recordings(training, run.recipe.data), words),
         training_noises=noises_of(run.recipe, folder / NOISE_FOLDER),
         recipe_digest=run.recipe.digest(),
         parameters=parameter_count(network),
@@ -202,10 +204,13 @@ def calibrate(recognizer: Recognizer, data: DataRecipe, folders: Sequence[Path])
 
 def describe_data(training: ClipSet, data: DataRecipe) -> str:
     """What the card says of the data."""
-    spoken = [clip for clip in training.clips if not is_rejection(clip.word)]
+    spoken = [clip for clip in recordings(training, data) if not is_rejection(clip.word)]
     speakers, words = len({clip.speaker for clip in spoken}), len({clip.word for clip in spoken})
     folders = [spoken[0].path.parent.parent.name, *data.extra]
     text = f"{len(spoken):,} recordings of {words} words by {speakers:,} speakers: {_listed(folders)}"
+    if data.synthetic:
+        machines = len(set(training.clips)) - len(recordings(training, data))
+        text += f"; {machines:,} spoken by machines: {_listed(data.synthetic)}"
     if data.unknown:
         others = sum(clip.word == UNKNOWN for clip in training.clips)
         text += f"; {others:,} recordings of other words: {_listed(data.unknown)}"
@@ -239,7 +244,14 @@ def noises_of(recipe: Recipe, folder: Path) -> tuple[str, ...] | None:
     return tuple(sorted(kinds))
 
 
-def count_words(training: ClipSet, labels: Sequence[str]) -> tuple[int, ...]:
+def recordings(training: ClipSet, data: DataRecipe) -> list[Clip]:
+    """The clips that people spoke, each once."""
+    return [
+        clip for clip in dict.fromkeys(training.clips) if clip.path.parent.parent.name not in data.synthetic
+    ]
+
+
+def count_words(clips: Sequence[Clip], labels: Sequence[str]) -> tuple[int, ...]:
     """How many clips each label was trained on."""
-    counts = Counter(clip.word for clip in training.clips)
+    counts = Counter(clip.word for clip in clips)
     return tuple(counts[label] for label in labels)

@@ -60,7 +60,7 @@ def load_splits(recipe: Recipe, folder: Path) -> tuple[ClipSet, ClipSet, tuple[s
 
 def _join(training: ClipSet, names: tuple[str, ...], folder: Path, words: tuple[str, ...]) -> ClipSet:
     for name in names:
-        extra = load_folder(_beside(folder, name))
+        extra = load_folder(beside(folder, name))
         training = training.join(extra.select([clip.word in words for clip in extra.clips]))
     return training
 
@@ -86,7 +86,7 @@ def _unknown(data: DataRecipe, folder: Path, words: tuple[str, ...]) -> ClipSet:
     """The clips of other words, all called unknown; never one of the words, nor one held out."""
     joined: ClipSet | None = None
     for name in data.unknown:
-        found = load_folder(_beside(folder, name))
+        found = load_folder(beside(folder, name))
         found = found.select([clip.word not in (*words, *data.held_out_words) for clip in found.clips])
         joined = found if joined is None else joined.join(found)
     assert joined is not None
@@ -94,6 +94,7 @@ def _unknown(data: DataRecipe, folder: Path, words: tuple[str, ...]) -> ClipSet:
     return dataclasses.replace(joined, clips=renamed)
 
 
-def _beside(folder: Path, name: str) -> Path:
+def beside(folder: Path, name: str) -> Path:
+    """A folder that a recipe names: beside the data folder, or in `data`."""
     here = folder.parent / name
     return here if here.is_dir() else Path("data") / name

@@ -1,0 +1,85 @@
+"""What a model file is to remember for teaching: embeddings of its words, of strangers and of noise."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sayso.card import SILENCE
+from sayso.errors import DataError
+from sayso.recognizer import Recognizer
+from sayso.teaching.memory import Memory
+from sayso.teaching.model_file import ModelFile
+from sayso.training.cache import ClipSet, load_folder
+from sayso.training.dataset import NOISE_FOLDER
+from sayso.training.judge import batches, read_recordings
+from sayso.training.strangers import split
+
+# At most, and fewer where the memory would be more than half as large as the rest of the file.
+WORD_CLIPS = 24  # of each word
+STRANGER_CLIPS = 1200  # of all folders, each the same share as far as it goes
+NOISE_CLIPS = 100
+
+
+def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> bytes:
+    """Write a memory into a model file, in place of any other.
+
+    Args:
+        content: the model file.
+        folder: a folder of words; of its training split, some clips of each of the model's words are taken,
+            and pieces of the noise in `_background_noise_`.
+        strangers: folders of other words. Of each, only the half that sets thresholds is taken, see
+            `strangers.split`, so that the other half can still judge what is taught.
+
+    Raises:
+        ModelError: the file cannot be taught.
+        DataError: a folder cannot be read, or holds none of the model's words.
+
+    """
+    opened = ModelFile.read(content)
+    recognizer, card = Recognizer(content), opened.card
+    random = np.random.default_rng(0)
+    parts: list[ClipSet] = []
+    labels: list[str] = []
+
+    def take(clips: ClipSet, most: int) -> int:
+        parts.append(clips.take(random.permutation(len(clips))[:most]))
+        labels.extend(clip.word for clip in parts[-1].clips)
+        return len(parts[-1])
+
+    part = _part(opened)
+    clips = load_folder(folder)
+    for word in card.words:
+        said = [clip.word == word and clip.split == "training" for clip in clips.clips]
+        take(clips.select(said), round(part * WORD_CLIPS))
+    if not labels:
+        raise DataError(f"{folder} holds no training clips of {card.name}'s words: name another folder.")
+    left = round(part * STRANGER_CLIPS)
+    found = sorted((_strangers(path, card.words) for path in strangers), key=len)
+    for rank, others in enumerate(found):
+        left -= take(others, left // (len(found) - rank))
+    embeddings = [recognizer.embed(batch) for batch in batches(functools.reduce(ClipSet.join, parts))]
+    noises = [
+        noise for noise in read_recordings(folder / NOISE_FOLDER).values() if len(noise) > card.window_samples
+    ]
+    for index in range(round(part * NOISE_CLIPS) if noises else 0):
+        noise = noises[index % len(noises)]
+        start = int(random.integers(len(noise) - card.window_samples))
+        embeddings.append(recognizer.embed(noise[None, start : start + card.window_samples]))
+        labels.append(SILENCE)
+    return opened.write(card, opened.head, Memory.of(np.concatenate(embeddings), labels))
+
+
+def _part(opened: ModelFile) -> float:
+    """Which part of the wanted embeddings there is room for."""
+    card, rows = opened.card, opened.head
+    bare = len(opened.write(card, rows, None))
+    wanted = WORD_CLIPS * len(card.words) + STRANGER_CLIPS + NOISE_CLIPS
+    return min(1.0, bare / 2 / (wanted * Memory.bytes_each(rows.weight.shape[1])))
+
+
+def _strangers(folder: Path, words: Sequence[str]) -> ClipSet:
+    """The half of a folder's strangers that sets thresholds."""
+    clips = load_folder(folder)
+    return split(clips.select([clip.word not in words for clip in clips.clips]))[0]
