@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # this one is found by itself.
 export SAYSO_DATA ?= $(abspath $(firstword $(wildcard data/speech_commands ../*/speech_commands)))
 
-.PHONY: run test lint tests browser node engine docs bench experiments clean
+.PHONY: run test lint tests browser node engine docs bench soak fuzz experiments clean
 
 # Without npm, or without a network, the page recognises on the server and says so.
 run: $(VENV)/listening
@@ -36,6 +36,15 @@ bench: $(VENV)/developing
 	$(BIN)/python benchmarks/recognizing.py
 	$(BIN)/python benchmarks/listening.py
 	$(BIN)/python benchmarks/training.py
+
+# Does the server hold? The short forms are tests. SAYSO_LOAD_S, SAYSO_FAULTS_S, SAYSO_SOAK_S: seconds of each part.
+soak: $(VENV)/developing
+	$(BIN)/python benchmarks/soaking.py
+
+# SAYSO_FUZZ_CASES mutated recordings; then SAYSO_FUZZ_EXAMPLES questions for each route of the API.
+fuzz: $(VENV)/developing
+	$(BIN)/python benchmarks/fuzzing.py --cases $(or $(SAYSO_FUZZ_CASES),20000) 2> /dev/null
+	SAYSO_FUZZ_EXAMPLES=$(or $(SAYSO_FUZZ_EXAMPLES),300) $(BIN)/pytest -q tests/web/test_described.py
 
 # Every recipe in recipes/experiments, trained and measured: hours. Interrupted, it goes on where it stopped.
 experiments: $(VENV)/developing

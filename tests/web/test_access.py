@@ -89,6 +89,12 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_back() -> None:
     assert other.status_code == 200
 
 
+def test_without_its_redis_a_server_counts_for_itself() -> None:
+    client = client_of(rate_limit="2/minute", rate_storage="redis://127.0.0.1:1")
+
+    assert [client.post("/audio", data=tone("up")).status_code for _ in range(3)] == [200, 200, 429]
+
+
 def test_a_proxy_is_believed_only_when_it_is_trusted() -> None:
     def asks(client: FlaskClient, number: int) -> int:
         return client.post(

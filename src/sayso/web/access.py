@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from sayso.errors import SettingsError
 from sayso.web.settings import Settings
 
+REDIS_PATIENCE = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}  # seconds
 GUARDED = ("/api/", "/audio")  # beginnings of paths
 
 
@@ -105,6 +106,7 @@ def _limit_rates(app: Flask, settings: Settings) -> None:
             app=app,
             application_limits=[settings.rate_limit],
             storage_uri=settings.rate_storage,
+            storage_options=REDIS_PATIENCE if "redis" in settings.rate_storage.split(":")[0] else {},
             in_memory_fallback_enabled=True,  # without its Redis, each worker counts for itself
             headers_enabled=True,
         )

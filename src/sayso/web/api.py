@@ -47,6 +47,7 @@ OUTCOMES = {
     429: "Too many requests from this client: `Retry-After` says when.",
     503: "The server is busy: `Retry-After` says when; or the model cannot be used.",
 }
+ONE_OR_MANY = {"oneOf": [schemas.Recognition, schemas.Recognitions]}
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -101,7 +102,7 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
 
     @routes.route("/api/v1/recognitions", methods=["POST"])
     @routes.arguments(schemas.Question, location="query")
-    @routes.response(200, schemas.Recognition)
+    @routes.response(200, ONE_OR_MANY, description="What was heard; in each recording, if a form was sent.")
     @_may_fail(routes, 400, 401, 404, 408, 413, 415, 422, 429, 503)
     @routes.doc(requestBody={"required": True, "content": ONE_RECORDING | MANY_RECORDINGS})
     def recognitions(asked: dict[str, Any]) -> Response:

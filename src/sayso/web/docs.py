@@ -61,10 +61,11 @@ def _operations(spec: dict[str, Any]) -> list[dict[str, Any]]:
     def named(content: dict[str, Any]) -> list[dict[str, Any]]:
         shown = []
         for kind, what in content.items():
-            schema = what.get("schema", {})
-            reference = schema.get("$ref", "").rsplit("/", 1)[-1]
-            fields = described.get(reference, schema).get("properties", {})
-            shown.append({"kind": kind, "name": reference, "fields": fields})
+            whole = what.get("schema", {})
+            for schema in whole.get("oneOf", [whole]):
+                reference = schema.get("$ref", "").rsplit("/", 1)[-1]
+                fields = described.get(reference, schema).get("properties", {})
+                shown.append({"kind": kind, "name": reference, "fields": fields})
         return shown
 
     return [

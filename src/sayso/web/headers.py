@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
+from sayso.errors import ModelError
 from sayso.web import static_files
-from sayso.web.models import BrokenModel, ModelStore
+from sayso.web.models import ModelStore
 
 # Everything a page loads comes from this server, as a file of its own: no inline script or style.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -51,7 +52,7 @@ def register(app: Flask, store: ModelStore) -> None:
     @app.after_request
     def set_headers(response: Response) -> Response:
         headers = response.headers
-        with contextlib.suppress(BrokenModel):  # then none answers
+        with contextlib.suppress(ModelError):  # then none answers
             headers["Sayso-Model"], headers["Sayso-Digest"] = g.get("answered") or (
                 store.default,
                 store.known()[1],

@@ -209,14 +209,14 @@ class ModelStore:
         if shelf is not None and shelf.path is None:
             return shelf
         path = self._path(name)
-        if path is None and name != self.default:
-            raise UnknownModel(
-                f"There is no model {name!r}: /api/v1/models lists those there are, such as {self.default!r}."
-            )
+        if path is None and (shelf is None or name != self.default):  # the default answers from memory
+            there = sorted(self._paths())[:10] or [self.default]
+            raise UnknownModel(f"There is no model {name!r}: choose from {', '.join(there)}.")
         with self._lock:
             shelf = self._shelves.get(name)
             if shelf is None or (path is not None and shelf.path != path):
-                shelf = self._shelves[name] = _Shelf(path or Path(f"{name}.onnx"), used=time.monotonic())
+                shelf = self._shelves[name] = _Shelf(path, used=time.monotonic())
+            assert shelf is not None
             return shelf
 
     def _fresh(self, shelf: _Shelf, name: str) -> Model:

@@ -6,7 +6,8 @@ What they say of the model comes from its card; recording and asking is the scri
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from sayso.web.models import BrokenModel, ModelStore
+from sayso.errors import ModelError
+from sayso.web.models import ModelStore
 from sayso.web.settings import Settings
 
 
@@ -18,7 +19,7 @@ def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
     def model() -> dict[str, object]:
         try:
             card, digest = store.known()
-        except BrokenModel:  # an error page tells of it
+        except ModelError:  # an error page tells of it
             return {"card": None, "digest": "", "model_name": store.default}
         return {"card": card, "digest": digest, "model_name": store.default}
 

@@ -11,11 +11,11 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
 from sayso.errors import SettingsError
-from sayso.recognizer import load
 from sayso.web import ModelStore, access, create_app, telemetry
 from sayso.web.settings import Settings
 
@@ -37,7 +37,7 @@ def serve(settings: Settings) -> None:
         ModelError: the model cannot be loaded.
 
     """
-    load(settings.model)  # what is wrong is said here, not in a worker's traceback
+    ModelStore.from_settings(settings).get()  # what is wrong is said here, not in a worker's traceback
     access.check(settings)
     telemetry.log_as_json()
     listener = _listen(settings)
@@ -80,6 +80,10 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
 
     file = listener.detach()  # once: the configuration is read again at each reload
 
+    def ready(arbiter: Any) -> None:
+        telemetry.log_as_json()  # gunicorn has set up its own log by now
+        _announce(arbiter.LISTENERS[0].sock)
+
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             shared_memory = Path("/dev/shm")
@@ -99,7 +103,7 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
                 "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
                 # Gunicorn's own handler waits for a lock that the interrupted code may hold.
                 "post_worker_init": lambda _: _end_at_once((signal.SIGINT, signal.SIGQUIT)),
-                "when_ready": lambda arbiter: _announce(arbiter.LISTENERS[0].sock),
+                "when_ready": ready,
             }
             for key, value in choices.items():
                 if key in self.cfg.settings:  # older gunicorns have no control socket to disable
