@@ -56,6 +56,18 @@ def test_the_words_of_a_file_come_as_json_lines(recording: Path) -> None:
     assert run("--file", recording, "--json").stdout == result.stdout
 
 
+def test_only_chosen_words_are_reported(recording: Path) -> None:
+    def heard(*chosen: object) -> list[str]:
+        return [json.loads(line)["word"] for line in run("--file", recording, *chosen).stdout.splitlines()]
+
+    assert heard("--word", "stop") == ["stop"]
+    assert heard("--word", "cat", "--word", "yes") == ["yes", "cat"]
+    assert heard("--word", "stop", "--threshold", "1") == []
+    result = run("--file", recording, "--word", "sideways")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "does not know sideways" in result.stderr
+
+
 @pytest.mark.parametrize("rate", [8_000, 44_100])
 def test_any_rate_and_number_of_channels(speech: Array, tmp_path: Path, rate: int) -> None:
     path = tmp_path / "words.flac"

@@ -6,6 +6,7 @@ Pure arithmetic on score sequences, without sound, so that other languages can f
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,14 @@ class ListenerSettings:
             )
         if math.isnan(self.gate_dbfs):
             raise SettingsError("The gate must be a level in dB.")
+
+    @classmethod
+    def for_word(cls, word: str) -> Self:
+        """Settings for waiting for one word alone.
+
+        The model's other words are strangers then, so how probable the one is says enough.
+        """
+        return cls(words=(word,), presence_threshold=0.0)
 
     @property
     def smoothing_hops(self) -> int:

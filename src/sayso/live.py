@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sayso.audio_stream import read_file, read_raw
 from sayso.errors import SettingsError
-from sayso.listener import Detection
+from sayso.listener import Detection, ListenerSettings
 from sayso.listening import listen
 from sayso.microphone import open_microphone
 from sayso.recognizer import Recognizer
@@ -29,7 +29,13 @@ MAX_RUNNING = 8  # programs at once: one that hangs must not fill the machine
 
 
 def listen_and_print(
-    recognizer: Recognizer, *, file: str | None, sample_rate: int, command: str | None, as_json: bool
+    recognizer: Recognizer,
+    *,
+    file: str | None,
+    sample_rate: int,
+    settings: ListenerSettings,
+    command: str | None,
+    as_json: bool,
 ) -> None:
     """Print each word as it is heard, until the sound ends or Ctrl-C is pressed.
 
@@ -37,12 +43,13 @@ def listen_and_print(
         recognizer: who listens.
         file: a recording of any length; `-` for raw samples on stdin; the microphone where left out.
         sample_rate: of raw samples, in hertz.
+        settings: how eagerly words are reported.
         command: see `Programs`.
         as_json: JSON lines also on a terminal; elsewhere they always are.
 
     Raises:
         AudioError: the recording, or the microphone, cannot be heard.
-        SettingsError: the command cannot be run.
+        SettingsError: the command cannot be run, or the settings do not fit the model.
 
     """
     line = None if as_json or not sys.stdout.isatty() else LiveLine(sys.stdout)
@@ -60,7 +67,7 @@ def listen_and_print(
             stack.callback(line.clear)
             chunks = line.watch(chunks)
         with suppress(KeyboardInterrupt):
-            for detection in listen(recognizer, chunks, sample_rate=rate):
+            for detection in listen(recognizer, chunks, sample_rate=rate, settings=settings):
                 if line:
                     line.show(detection)
                 else:

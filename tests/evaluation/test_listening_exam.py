@@ -56,8 +56,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sit(score: Any, material: Material) -> dict[str, Any]:
-    settings = ListenerSettings(presence_threshold=0.0)
-    report = examine(record(material, score, CARD), settings, settings)
+    report = examine(record(material, score, CARD), ListenerSettings(presence_threshold=0.0))
     return json.loads(json.dumps(report))  # type: ignore[no-any-return]
 
 

@@ -51,14 +51,36 @@ def recognize(files: tuple[str, ...], model: str | None, top: int, as_json: bool
     "--rate", default=16_000, show_default=True, type=click.IntRange(4_000, 192_000), help="Of stdin."
 )
 @model_option
+@click.option("--word", "words", multiple=True, help="Report this word only; may be given more than once.")
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1, min_open=True), help="How probable a word must be; 0.5."
+)
 @click.option("--exec", "command", help="Run this for each word, with SAYSO_WORD and SAYSO_CONFIDENCE set.")
 @json_option
-def listen(file: str | None, rate: int, model: str | None, command: str | None, as_json: bool) -> None:
+def listen(
+    file: str | None,
+    rate: int,
+    model: str | None,
+    words: tuple[str, ...],
+    threshold: float | None,
+    command: str | None,
+    as_json: bool,
+) -> None:
     """Print each word as it is heard; Ctrl-C ends."""
+    from sayso.listener import ListenerSettings
     from sayso.live import listen_and_print
 
-    recognizer = sayso.load(model)
-    listen_and_print(recognizer, file=file, sample_rate=rate, command=command, as_json=as_json)
+    settings = ListenerSettings.for_word(*words) if len(words) == 1 else ListenerSettings(words=words or None)
+    if threshold is not None:
+        settings = dataclasses.replace(settings, threshold=threshold)
+    listen_and_print(
+        sayso.load(model),
+        file=file,
+        sample_rate=rate,
+        settings=settings,
+        command=command,
+        as_json=as_json,
+    )
 
 
 @click.command()

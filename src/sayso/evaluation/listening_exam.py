@@ -93,15 +93,12 @@ def record(material: Material, score: Score, card: ModelCard, seed: int = 0) -> 
     return found
 
 
-def examine(
-    recordings: dict[str, Recording], settings: ListenerSettings, wake_word_settings: ListenerSettings
-) -> dict[str, Any]:
+def examine(recordings: dict[str, Recording], settings: ListenerSettings) -> dict[str, Any]:
     """Judge what a listener makes of the recordings.
 
     Args:
         recordings: see `record`.
-        settings: for all words.
-        wake_word_settings: for a single one; its threshold is varied.
+        settings: for all words; a single one has `ListenerSettings.for_word`.
 
     Returns:
         plain values, ready for JSON.
@@ -121,7 +118,7 @@ def examine(
     report["fewest_alarms"] = fewest_alarms(report["curve"])
     if "wake words" in recordings:
         wake, others = recordings["wake words"], recordings["other words"]
-        settings = dataclasses.replace(wake_word_settings, words=(WAKE_WORD,))
+        settings = ListenerSettings.for_word(WAKE_WORD)
         curve = [
             _point(wake, [strangers, others], dataclasses.replace(settings, threshold=threshold))
             for threshold in THRESHOLDS

@@ -19,9 +19,6 @@ from sayso.training.strangers import read_strangers
 
 MAX_STRANGER_SECONDS = 5.0
 
-# Of a single word, the model's other words are strangers too, so how probable it is says enough.
-WAKE_WORD_SETTINGS = ListenerSettings(presence_threshold=0.0)
-
 
 def write(model: str, folder: Path, split: Split, strangers: Sequence[Path], output: Path) -> dict[str, Any]:
     """Judge how a model listens, and write `listening.json` and `listening.svg` into a folder.
@@ -87,7 +84,7 @@ def judge_listening(model: str, folder: Path, split: Split, strangers: Sequence[
     """
     recognizer = load(model)
     recordings = record(recognizer, folder, split, strangers)
-    report = listening_exam.examine(recordings, ListenerSettings(), WAKE_WORD_SETTINGS)
+    report = listening_exam.examine(recordings, ListenerSettings())
     return {
         "model": recognizer.card.name,
         "digest": recognizer.digest,
