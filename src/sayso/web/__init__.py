@@ -16,6 +16,7 @@ from sayso.web import (
     listen_socket,
     pages,
     static_files,
+    teaching,
     uploads,
 )
 from sayso.web.models import AnyRecognizer, ModelStore
@@ -45,6 +46,8 @@ def create_app(models: ModelStore | AnyRecognizer, settings: Settings | None = N
     app.extensions["sayso.telemetry"] = telemetry
     described = docs.register(app, settings)
     described.register_blueprint(api.blueprint(store, settings, Desk(store, settings, telemetry)))
+    if settings.teaching == "on":
+        described.register_blueprint(teaching.blueprint(store, settings))
     app.register_blueprint(health.blueprint(store, telemetry))
     app.register_blueprint(listen_socket.blueprint(store, settings))
     app.register_blueprint(pages.blueprint(store, settings))

@@ -11,7 +11,7 @@ from flask import Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from sayso.errors import AudioError, SaysoError
+from sayso.errors import AudioError, SaysoError, TeachingError
 from sayso.web.models import BrokenModel, UnknownModel
 from sayso.web.settings import Settings
 
@@ -19,7 +19,7 @@ PROGRAM_PATHS = ("/api/", "/audio", "/healthz", "/readyz", "/metrics", "/openapi
 
 # Understood, but not answerable, is 422; other recordings that cannot be heard are 400.
 STATUS = {"unsupported_format": 415, "audio_too_long": 422, "audio_out_of_bounds": 422, "silent_audio": 422}
-STATUS |= {UnknownModel.code: 404, BrokenModel.code: 503}
+STATUS |= {TeachingError.code: 422, UnknownModel.code: 404, BrokenModel.code: 503}
 
 KEPT_HEADERS = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
 
@@ -59,7 +59,7 @@ def register(app: Flask, settings: Settings) -> None:
         body.status_code = status
         return body
 
-    for kind in (AudioError, UnknownModel, BrokenModel):
+    for kind in (AudioError, TeachingError, UnknownModel, BrokenModel):
         app.register_error_handler(kind, mistake)
     app.register_error_handler(HTTPException, http_error)
 

@@ -39,6 +39,9 @@ class Settings:
     port: int = 4999  # 0 lets the system choose a free one
     model: str = DEFAULT_MODEL  # a model that ships with sayso, or the path of a model file
     models_folder: str = ""  # its *.onnx files are models too, by their names; none if empty
+    teaching: str = "off"  # or "on": whoever may ask may add, change and delete models in that folder
+    max_models: int = 100  # in that folder, by teaching
+    max_teaching_bytes: int = 32_000_000  # the largest zip or form of recordings taken
     max_bytes: int = 8_000_000  # the largest recording taken: 10 s at 96 kHz, stereo, 32 bits fit
     max_seconds: float = MAX_SECONDS  # the longest recording taken
     max_waiting: int = 64  # requests with recordings taken at once, in one worker; more are refused (503)
@@ -68,10 +71,11 @@ class Settings:
         ):
             text = getattr(self, key)
             _demand(isinstance(text, str), key, text, "a text")
+        _demand(self.teaching in ("on", "off"), "teaching", self.teaching, '"on" or "off"')
         _demand(self.log in ("errors", "requests"), "log", self.log, '"errors" or "requests"')
         proxies = self.trusted_proxies
         _demand(_is_whole(proxies) and proxies >= 0, "trusted_proxies", proxies, "a whole number")
-        for key in ("max_bytes", "workers", "max_waiting"):
+        for key in ("max_bytes", "workers", "max_waiting", "max_models", "max_teaching_bytes"):
             number = getattr(self, key)
             _demand(_is_whole(number) and number >= 1, key, number, "a whole number of at least 1")
         for key in ("max_seconds", "request_s", "max_listen_seconds"):
