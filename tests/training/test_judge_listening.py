@@ -51,13 +51,13 @@ def test_listening_is_judged_and_drawn(words: Path, strangers: Path, tmp_path: P
     result = CliRunner().invoke(main, ["evaluate", "default", str(words), *chosen])
     assert result.exit_code == 0, result.output
     assert "only marvin: " in result.stdout
-    report = json.loads((output / "listening.json").read_text())
+    report = json.loads((output / "default.json").read_text())
     assert (report["model"], report["data"]) == ("default", "words, validation split")
     assert report["strangers"]["hours"] == pytest.approx(30 / 3600)
     assert report["words"]["spoken"] == 5
     assert report["wake_word"]["words"]["spoken"] == 4
     assert [point["threshold"] for point in report["curve"]] == [0.3, 0.5, 0.98]
-    assert "<svg" in (output / "listening.svg").read_text()
+    assert "<svg" in (output / "default.svg").read_text()
 
 
 def test_what_is_missing_is_said(words: Path, strangers: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def export(run: Path, output: Path, strangers: tuple[Path, ...], int8: bool, dat
 @click.option(
     "--report", "output", type=FILE, help="The whole exam, into this folder; called again, it goes on."
 )
-@click.option("--listening", type=FILE, help="How it listens, into listening.json and .svg of this folder.")
+@click.option("--listening", type=FILE, help="How it listens, as NAME.json and NAME.svg in this folder.")
 @click.option("--strangers", multiple=True, type=FILE, help="Folders of words that the model is not to know.")
 @click.option("--quick", "audit_clips", type=click.IntRange(1), help="For the exam: clips an audit row.")
 @json_option

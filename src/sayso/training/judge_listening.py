@@ -21,7 +21,7 @@ MAX_STRANGER_SECONDS = 5.0
 
 
 def write(model: str, folder: Path, split: Split, strangers: Sequence[Path], output: Path) -> dict[str, Any]:
-    """Judge how a model listens, and write `listening.json` and `listening.svg` into a folder.
+    """Judge how a model listens, and write NAME.json and NAME.svg into a folder.
 
     Raises:
         ModelError, DataError: see `judge_listening`; also, the folder cannot be written.
@@ -33,8 +33,9 @@ def write(model: str, folder: Path, split: Split, strangers: Sequence[Path], out
         output.mkdir(parents=True, exist_ok=True)
         report = judge_listening(model, folder, split, strangers)
         content = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(output / "listening.json", content.encode())
-        write_atomically(output / "listening.svg", listening_plot.draw(report).encode())
+        name = Path(report["model"]).name  # a card may say anything
+        write_atomically(output / f"{name}.json", content.encode())
+        write_atomically(output / f"{name}.svg", listening_plot.draw(report).encode())
     except OSError as error:
         raise DataError(f"{output} cannot be written: {error.strerror}.") from error
     return report
