@@ -12,7 +12,7 @@ COPY --from=engine /source/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs \
     /source/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.mjs \
     /source/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm src/sayso/web/static/ort/
 RUN python -m venv /opt/sayso && \
-    /opt/sayso/bin/python -m pip install --no-cache-dir --constraint constraints.txt '.[formats]'
+    /opt/sayso/bin/python -m pip install --no-cache-dir --constraint constraints.txt '.[formats,redis]'
 
 FROM python:3.11-slim
 COPY --from=build /opt/sayso /opt/sayso

@@ -129,13 +129,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Begin to read from a new connection."""
         taken = ClientSocket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         self.nr_conns += 1
+        limits = self.limits
+        max_body = max(limits.max_bytes, limits.max_teaching_bytes if limits.teaching == "on" else 0)
         connection = Connection(
             self.cfg,
             taken,
             client,
             listener.getsockname(),
             clock=time.monotonic,
-            max_body=self.limits.max_bytes,
+            max_body=max_body,
         )
         self.watch(connection, self.limits.request_s)
 
