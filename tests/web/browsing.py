@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from playwright.sync_api import ConsoleMessage, Page, Playwright, Request, WebSocket
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, WebSocket
 
 from sayso import audio
 
@@ -83,6 +83,21 @@ class Watch:
         self.sockets += 1
 
 
+# Those that stay open for the next test, by their flags: a browser takes longer to start than a page.
+_browsers: dict[tuple[str, ...], Browser] = {}
+
+
+def _browser(playwright: Playwright, flags: tuple[str, ...]) -> Browser:
+    """A browser with these flags: an open one, except where its microphone plays a file from the start."""
+    known = _browsers.get(flags)
+    if known is not None and known.is_connected():
+        return known
+    browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=[*FLAGS, *flags])
+    if not any(flag.startswith("--use-file") for flag in flags):
+        _browsers[flags] = browser
+    return browser
+
+
 @contextlib.contextmanager
 def browsing(
     playwright: Playwright,
@@ -110,12 +125,12 @@ def browsing(
         place: who hears, `server` or `browser`, unless the page is told otherwise.
         **context: what else Playwright may be told of a new page.
     """
-    browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=[*FLAGS, *flags])
+    browser = _browser(playwright, flags)
     watch = watch or Watch()
     try:
         # A service worker's requests are not seen here.
         options = {"service_workers": "block", **context}
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page = browser.new_context(viewport={"width": width, "height": height}, **options).new_page()
         page.set_default_timeout(15_000)
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.complaints.append(str(error)))
@@ -127,7 +142,10 @@ def browsing(
         page.goto(address)
         yield page
     finally:
-        browser.close()
+        if flags in _browsers:
+            page.context.close()
+        else:
+            browser.close()
     assert watch.complaints == [], watch.complaints
     assert watch.hosts == {urlsplit(address).netloc}, watch.hosts
 

@@ -24,8 +24,8 @@ from web.browsing import (
 from web.fake_recognizer import wav
 from web.serving import Server
 
-WORDS = ("yes", "up", "left", "off", "stop", "three", "happy")
-ENOUGH_WORDS = 6
+WORDS = ("yes", "left", "stop", "three", "happy")
+ENOUGH_WORDS = 4
 CLIPS_TRIED = 40
 
 Samples = NDArray[np.float32]
@@ -91,8 +91,10 @@ def test_every_gesture_records(
                 page.keyboard.down("Space")  # the keyboard repeats
                 page.keyboard.up("Space")
             case "enter":
-                for _ in range(3):  # past the wordmark and Listen
+                for _ in range(9):  # past the links to other pages
                     page.keyboard.press("Tab")
+                    if page.evaluate("document.activeElement.id") == "talk":
+                        break
                 page.keyboard.press("Enter")
                 let_play(page, seconds)
                 page.keyboard.press("Enter")

@@ -83,7 +83,7 @@ def test_a_file_too_large_is_not_sent(playwright: Playwright) -> None:
 
 def test_an_answer_that_is_none_is_worded_here(playwright: Playwright, server: Server) -> None:
     with browsing(playwright, server.address + "/listen") as page:
-        page.route("**/audio", lambda route: route.fulfill(status=499, body="<h1>Oh</h1>"))
+        page.route("**/api/v1/recognitions?*", lambda route: route.fulfill(status=499, body="<h1>Oh</h1>"))
         page.set_input_files("#file", {"name": "clip.wav", "mimeType": "", "buffer": tone("up")})
 
         assert "error (499) and no explanation" in problem(page)
@@ -92,7 +92,7 @@ def test_an_answer_that_is_none_is_worded_here(playwright: Playwright, server: S
 def test_a_server_out_of_reach_is_said(playwright: Playwright, server: Server) -> None:
     watch = Watch()
     with browsing(playwright, server.address + "/listen", watch=watch) as page:
-        page.route("**/audio", lambda route: route.abort())
+        page.route("**/api/v1/recognitions?*", lambda route: route.abort())
         page.set_input_files("#file", {"name": "clip.wav", "mimeType": "", "buffer": tone("up")})
 
         assert "server cannot be reached" in problem(page)

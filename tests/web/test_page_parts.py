@@ -57,6 +57,7 @@ def test_what_was_heard_is_kept_put_right_and_saved_as_a_folder(
         assert page.locator("#heard .name").all_inner_texts() == ["go", "stop", "left"]
         page.get_by_label("Heard as stop. Wrong? It was").select_option("up")
         page.get_by_label("Heard as go. Wrong? It was").select_option("none of these")
+        page.wait_for_selector("#heard li:nth-child(1)[data-kept] + li[data-kept]")
         page.reload()
         page.wait_for_selector("#heard li")
         rows = page.locator("#heard .name").all_inner_texts()

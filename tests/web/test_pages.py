@@ -4,7 +4,7 @@ import re
 from flask.testing import FlaskClient
 
 from sayso.card import Figure
-from sayso.web import create_app
+from sayso.web import ModelStore, create_app
 from web.fake_recognizer import WORDS, FakeRecognizer
 
 
@@ -48,3 +48,19 @@ def test_two_applications_do_not_share_anything(client: FlaskClient) -> None:
 
     assert create_app(other).test_client().get("/healthz").headers["Sayso-Model"] == "others"
     assert client.get("/healthz").headers["Sayso-Model"] == "pitches"
+
+
+def test_listen_takes_any_model_of_the_server() -> None:
+    client = create_app(ModelStore()).test_client()
+
+    page = client.get("/listen?model=m5")
+    assert page.headers["Sayso-Model"] == "m5"
+    assert 'data-model="/api/v1/models/m5.onnx?digest=' in page.text
+    assert 'data-endpoint="/api/v1/recognitions?model=m5"' in page.text
+    assert client.get("/listen?model=nobody").status_code == 404
+
+
+def test_the_element_has_an_address_that_stays(client: FlaskClient) -> None:
+    with client.get("/speech-command.js", follow_redirects=True) as answer:
+        assert answer.status_code == 200
+        assert "customElements.define" in answer.text

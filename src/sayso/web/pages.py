@@ -3,7 +3,7 @@
 What they say of the model comes from its card; recording and asking is the scripts' work, under `static/`.
 """
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from sayso.errors import ModelError
@@ -31,9 +31,16 @@ def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
 
     @routes.get("/listen")
     def listen() -> str:
-        """Hear a word and show it."""
-        store.get()
-        return render_template("listen.html", settings=settings)
+        """Hear a word and show it, with the model that `?model=` names, or the default."""
+        model = store.get(request.args.get("model"))
+        g.answered = model.name, model.digest
+        return render_template(
+            "listen.html",
+            settings=settings,
+            card=model.card,
+            digest=model.digest,
+            model_name=model.name,
+        )
 
     @routes.get("/play")
     def play() -> str:

@@ -69,7 +69,7 @@ function row(kept) {
   wrong.addEventListener("change", () => {
     entry = { ...entry, label: wrong.value === entry.word ? null : wrong.value };
     show();
-    if (entry.id >= 0) void change(entry);
+    if (entry.id >= 0) void change(entry).then(() => item.setAttribute("data-kept", ""));
   });
   const share = document.createElement("span");
   share.className = "share";

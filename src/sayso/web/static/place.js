@@ -21,7 +21,7 @@ export const MODEL_RATE = 16000; // hertz; what recordings are decoded to before
 const instrument = part("instrument", HTMLElement);
 const fieldset = part("place", HTMLFieldSetElement);
 const note = part("place-note", HTMLElement);
-const { endpoint = "", socket = "", model: modelAddress = "" } = instrument.dataset;
+const { endpoint = "", socket = "", model: modelAddress = "", modelName = "" } = instrument.dataset;
 const maxBytes = Number(instrument.dataset.maxBytes);
 
 /** @type {Promise<Model> | null} */
@@ -122,5 +122,5 @@ export async function recognizeFile(file, signal) {
 
 /** Listen to a stream. @param {number} sampleRate @param {Events} events */
 export function listen(sampleRate, events) {
-  return staysHere() ? listenHere(model(), sampleRate, events) : listenThere(socket, sampleRate, events);
+  return staysHere() ? listenHere(model(), sampleRate, events) : listenThere(socket, modelName, sampleRate, events);
 }

@@ -14,11 +14,12 @@ const FINISHED_MS = 15_000; // and as long again as the sound itself: the server
 
 /**
  * @param {string} address of the socket
+ * @param {string} model its name on the server
  * @param {number} sampleRate of the samples fed, in hertz
  * @param {Events} events
  * @returns {Stream}
  */
-export function listenThere(address, sampleRate, { onHeard, onFailed }) {
+export function listenThere(address, model, sampleRate, { onHeard, onFailed }) {
   const url = new URL(address, document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(url);
@@ -36,7 +37,7 @@ export function listenThere(address, sampleRate, { onHeard, onFailed }) {
   /** @type {Promise<void>} */
   let turn = new Promise((resolve) => {
     socket.onopen = () => {
-      socket.send(JSON.stringify({ sample_rate: sampleRate }));
+      socket.send(JSON.stringify({ sample_rate: sampleRate, model }));
       resolve();
     };
   });
