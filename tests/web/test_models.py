@@ -118,6 +118,21 @@ def test_a_broken_file_is_reported_and_the_old_one_answers(
     assert store.problems() == {}
 
 
+def test_a_worker_that_never_loaded_a_model_has_the_others_copy(folder: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    file = put(SMALL, folder / "mine.onnx")
+    one, other = (ModelStore(folder=folder, copies=copies) for _ in range(2))
+    one.get("mine")
+
+    file.write_bytes(b"no model")
+    assert other.get("mine").digest == digest_of(SMALL)
+    assert list(other.problems()) == ["mine"]
+    put(OTHER, file)
+    assert other.get("mine").digest == digest_of(OTHER)
+    assert [path.name for path in copies.iterdir()] == ["mine.onnx"]
+
+
 def test_a_file_broken_from_the_start_is_a_problem_and_no_answer(store: ModelStore, folder: Path) -> None:
     (folder / "mine.onnx").write_bytes(b"no model")
 

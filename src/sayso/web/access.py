@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, request
 from werkzeug.datastructures import WWWAuthenticate
@@ -99,6 +100,8 @@ def _limit_rates(app: Flask, settings: Settings) -> None:
     from flask_limiter import Limiter
     from flask_limiter.util import get_remote_address
 
+    is_redis = settings.rate_storage.startswith("redis")
+    patience: dict[str, Any] = REDIS_PATIENCE if is_redis else {}
     try:
         limits.parse_many(settings.rate_limit)
         limiter = Limiter(
@@ -106,7 +109,7 @@ def _limit_rates(app: Flask, settings: Settings) -> None:
             app=app,
             application_limits=[settings.rate_limit],
             storage_uri=settings.rate_storage,
-            storage_options=REDIS_PATIENCE if "redis" in settings.rate_storage.split(":")[0] else {},
+            storage_options=patience,
             in_memory_fallback_enabled=True,  # without its Redis, each worker counts for itself
             headers_enabled=True,
         )

@@ -6,7 +6,9 @@ loaded before. A file that cannot be loaded is a problem to report, and changes 
 the recogniser they were given, so one that is replaced or dropped ends with its last request.
 """
 
+import contextlib
 import hashlib
+import os
 import re
 import threading
 import time
@@ -23,6 +25,7 @@ from sayso.web.settings import Settings
 __all__ = ["NAME", "AnyRecognizer", "BrokenModel", "Model", "ModelStore", "UnknownModel"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a model, and of its file without `.onnx`
+SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where workers share things, in memory
 MODELS_KEPT = 8  # loaded at a time, besides the default
 IDLE_S = 900.0  # a model nobody asked for that long is dropped
 
@@ -55,6 +58,7 @@ class ModelStore:
         *,
         kept: int = MODELS_KEPT,
         idle_s: float = IDLE_S,
+        copies: Path | None = None,
         load: Callable[[Path], AnyRecognizer] = Recognizer,
     ) -> None:
         """Make a store.
@@ -64,10 +68,12 @@ class ModelStore:
             folder: its `*.onnx` files are models by the names of the files; they come before those that ship.
             kept: how many models besides the default stay loaded; the one unused longest goes first.
             idle_s: seconds after which a model nobody asked for is dropped.
+            copies: a folder, shared by all workers, for copies of the files that could be loaded: from it a
+                worker that has not loaded a model answers while the model's own file is broken.
             load: makes a recogniser of a file.
 
         """
-        self.folder = folder
+        self.folder, self._copies = folder, copies
         self.on_load: Callable[[str, float], object] = lambda _name, _seconds: None  # told of each load
         self._load, self._kept, self._idle_s = load, kept, idle_s
         self._fixed: dict[str, Path] = dict(bundled())
@@ -92,7 +98,8 @@ class ModelStore:
     def from_settings(cls, settings: Settings) -> "ModelStore":
         """Make the store that a server's settings describe."""
         folder = Path(settings.models_folder) if settings.models_folder else None
-        return cls(settings.model, folder)
+        shared = os.environ.get(SHARED_FOLDER_VARIABLE)
+        return cls(settings.model, folder, copies=Path(shared) if shared else None)
 
     def names(self) -> list[str]:
         """The models there are now, the default first; some may turn out to be broken."""
@@ -181,6 +188,8 @@ class ModelStore:
             for name, shelf in list(self._shelves.items()):
                 if shelf.path is not None and paths.get(name) != shelf.path and name != self.default:
                     del self._shelves[name]
+                    if self._copies is not None:
+                        (self._copies / f"{name}.onnx").unlink(missing_ok=True)
             # One with a problem is the last of its kind: its file cannot be loaded again.
             loose = sorted(
                 (shelf.used, name)
@@ -244,13 +253,33 @@ class ModelStore:
             recognizer = self._load(shelf.path)
         except ModelError as error:
             shelf.problem = str(error).replace(str(shelf.path), shelf.path.name)  # for strangers
+            if shelf.model is None and self._copies is not None:
+                with contextlib.suppress(ModelError):  # no worker ever loaded it
+                    recognizer = self._load(self._copies / f"{name}.onnx")
+                    shelf.model = Model(name, recognizer)
+                    shelf.known = (recognizer.card, recognizer.digest)
         else:
             shelf.model = Model(name, recognizer)
             shelf.known = (recognizer.card, recognizer.digest)
             shelf.problem = None
             self.on_load(name, time.perf_counter() - began)
+            self._copy(shelf.path, name, recognizer.digest)
         # As it was before it was read: a file that changed meanwhile is read again.
         shelf.state = state
+
+    def _copy(self, path: Path, name: str, digest: str) -> None:
+        """Keep a file that was loaded, unless it ships, or was replaced since, or there is no room."""
+        if self._copies is None or path in bundled().values():
+            return
+        beside = self._copies / f"{name}.{os.getpid()}.{threading.get_ident()}"
+        with contextlib.suppress(OSError):
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() == digest:
+                try:
+                    beside.write_bytes(content)
+                    beside.replace(self._copies / f"{name}.onnx")
+                finally:
+                    beside.unlink(missing_ok=True)
 
 
 def _state(path: Path) -> FileState | None:
