@@ -92,7 +92,7 @@ def test_recordings_of_no_word_are_learnt_from(
 def test_the_word_is_found_in_a_long_recording(base: bytes, recordings: Collection) -> None:
     """Three seconds of room before and after, and a door that is louder than the word."""
     random = np.random.default_rng(0)
-    words = {}
+    words: dict[str, collection.Recordings] = {}
     for word, named in recordings.words.items():
         words[word] = []
         for take, (name, source) in enumerate(named):
@@ -128,9 +128,9 @@ def test_variants_are_what_they_say() -> None:
     assert snr_db == pytest.approx(20, abs=0.3)
 
 
-def zipped(names: dict[str, bytes], **options: int) -> bytes:
+def zipped(names: dict[str, bytes]) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in names.items():
             archive.writestr(name, content)
     return file.getvalue()

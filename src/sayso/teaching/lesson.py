@@ -21,7 +21,7 @@ FALSE_ACCEPT_RATE = 0.05  # of strangers' words, where words are taught alone
 
 _BACKGROUND = 2.0  # what all that is remembered counts, in recordings, for each recording
 _RIVAL_SCALE = 0.5  # of other words' scores, where they are only there to be told apart
-_HESITATION = 1.5  # taken off new words' scores where the model's own stay, which lose the less
+_HESITATION = 2.0  # taken off new words' scores where the model's own stay, which lose the less
 _FAMILIAR = 10  # embeddings of a word from which on it is remembered well
 _SAME_SOUND = 0.9  # mean probability at which a new word is one of the model's own by another name
 

@@ -60,8 +60,8 @@ export function teach(model, memory, heard, { beside = false, falseAcceptRate } 
   const scores = crossValidate(examples, words.length, others);
   const first = count * VARIANTS.length;
   const groups = [true, false]
-    .map((well) => names.keys().filter((row) => examples.labels[first + row] < 0 && familiar[row] === well))
-    .map((rows) => [...rows].map((row) => first + row))
+    .map((well) => [...names.keys()].filter((row) => examples.labels[first + row] < 0 && familiar[row] === well))
+    .map((rows) => rows.map((row) => first + row))
     .filter((rows) => rows.length);
   const rate = falseAcceptRate ?? ((beside && before.false_accept_rate) || FALSE_ACCEPT_RATE);
   const own = (/** @type {number} */ index) => rowOf(scores, index, total);

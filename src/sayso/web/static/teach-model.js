@@ -1,0 +1,284 @@
+/**
+ * A model file, opened to be taught, and the same graph with another head, card and memory: the same as
+ * `teaching/model_file.py`, `wire.py` and `memory.py`, byte for byte.
+ */
+
+const CARD_KEY = "sayso";
+const MEMORY_KEY = "sayso_memory";
+const [GRAPH, METADATA] = [7, 14]; // of a model
+const [NODE, INITIALIZER, OUTPUT] = [1, 5, 12]; // of a graph
+const [INPUTS, OUTPUTS, OPERATOR, ATTRIBUTE] = [1, 2, 4, 5]; // of a node
+const [DIMS, DATA_TYPE, NAME, RAW] = [1, 2, 8, 9]; // of a tensor
+const [FLOAT32, INT64] = [1, 7];
+const [WEIGHT, BIAS, SIZES, AXIS] = ["head.weight", "head.bias", "head.sizes", "head.axis"];
+
+/** @typedef {import("./teaching.js").Head} Head */
+/** What a model remembers, in steps of each feature.
+ * @typedef {{ labels: string[], low: Float32Array, step: Float32Array, rows: Uint8Array }} StoredMemory */
+/** @typedef {{ content: Uint8Array, card: any, head: Head, memory: StoredMemory | null }} OpenedModel */
+/** @typedef {{ number: number, content: Uint8Array, value: number, raw: Uint8Array }} Field */
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** @param {Uint8Array} content @returns {OpenedModel} @throws {Error} no model that can be taught */
+export function readModel(content) {
+  const metadata = new Map();
+  for (const field of fieldsOf(content)) {
+    if (field.number === METADATA) metadata.set(textOf(field.content, 1), textOf(field.content, 2));
+  }
+  if (!metadata.has(CARD_KEY)) throw new Error("this file has no sayso card");
+  const card = JSON.parse(metadata.get(CARD_KEY));
+  const graph = contentOf(content, GRAPH);
+  const [, weightName, biasName] = rowsNode(graph).inputs;
+  const [weight, bias] = [tensorOf(graph, weightName), tensorOf(graph, biasName)];
+  const labels = [...card.labels];
+  while (labels.length < bias.length) labels.push(labels[labels.length - 1]);
+  const memory = metadata.has(MEMORY_KEY) ? readMemory(metadata.get(MEMORY_KEY)) : null;
+  return { content, card, head: { labels, weight, bias }, memory };
+}
+
+/**
+ * The same graph with another card, head and memory.
+ * @param {OpenedModel} opened @param {any} card @param {Head} head @param {StoredMemory | null} memory
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function writeModel(opened, card, head, memory) {
+  const parts = [];
+  for (const field of fieldsOf(opened.content)) {
+    if (field.number === GRAPH) parts.push(bytesField(GRAPH, withHead(field.content, head, card.labels.length)));
+    else if (field.number !== METADATA || ![CARD_KEY, MEMORY_KEY].includes(textOf(field.content, 1))) parts.push(field.raw);
+  }
+  const texts = [[CARD_KEY, JSON.stringify(card)]];
+  if (memory) texts.push([MEMORY_KEY, writeMemory(memory)]);
+  for (const [key, value] of texts) parts.push(bytesField(METADATA, joined(textField(1, key), textField(2, value))));
+  return joined(...parts);
+}
+
+/** The embeddings of a memory, `(N, features)`, as rounded. @param {StoredMemory} memory */
+export function embeddingsOf({ low, step, rows }) {
+  return Float64Array.from(rows, (value, index) => low[index % low.length] + value * step[index % low.length]);
+}
+
+/**
+ * A memory with further embeddings.
+ * @param {StoredMemory} memory @param {string[]} labels @param {Float64Array} embeddings
+ * @returns {StoredMemory}
+ */
+export function addToMemory(memory, labels, embeddings) {
+  const { low, step } = memory;
+  const steps = Uint8Array.from(embeddings, (value, index) => {
+    const place = index % low.length;
+    return Math.min(255, Math.max(0, roundHalfEven((value - low[place]) / step[place])));
+  });
+  return { ...memory, labels: [...memory.labels, ...labels], rows: joined(memory.rows, steps) };
+}
+
+/** @param {StoredMemory} memory @param {string} label @returns {StoredMemory} */
+export function forget(memory, label) {
+  const kept = [...memory.labels.keys()].filter((row) => memory.labels[row] !== label);
+  const width = memory.low.length;
+  const rows = kept.map((row) => memory.rows.subarray(row * width, (row + 1) * width));
+  return { ...memory, labels: kept.map((row) => memory.labels[row]), rows: joined(...rows) };
+}
+
+/** @param {string} text @returns {StoredMemory} */
+function readMemory(text) {
+  const { labels, label, low, step, rows } = JSON.parse(text);
+  return {
+    labels: label.map((/** @type {number} */ index) => labels[index]),
+    low: Float32Array.from(low),
+    step: Float32Array.from(step),
+    rows: Uint8Array.from(atob(rows), (character) => character.charCodeAt(0)),
+  };
+}
+
+/** @param {StoredMemory} memory */
+function writeMemory(memory) {
+  const labels = [...new Set(memory.labels)];
+  let rows = "";
+  for (let start = 0; start < memory.rows.length; start += 8192) {
+    rows += String.fromCharCode(...memory.rows.subarray(start, start + 8192));
+  }
+  return JSON.stringify({
+    labels,
+    label: memory.labels.map((label) => labels.indexOf(label)),
+    low: [...memory.low],
+    step: [...memory.step],
+    rows: btoa(rows),
+  });
+}
+
+/** The node that computes the rows, and the names of its inputs. @param {Uint8Array} graph */
+function rowsNode(graph) {
+  for (const field of fieldsOf(graph)) {
+    if (field.number !== NODE || textOf(field.content, OPERATOR) !== "Gemm") continue;
+    const inputs = [...fieldsOf(field.content)].filter((part) => part.number === INPUTS).map((part) => decoder.decode(part.content));
+    if (inputs[0] === "embedding" && inputs.length === 3) return { raw: field.raw, inputs };
+  }
+  throw new Error("this model does not end in a linear head, and so cannot be taught");
+}
+
+/** A float32 initialiser. @param {Uint8Array} graph @param {string} name */
+function tensorOf(graph, name) {
+  for (const field of fieldsOf(graph)) {
+    if (field.number !== INITIALIZER || textOf(field.content, NAME) !== name) continue;
+    const kind = [...fieldsOf(field.content)].find((part) => part.number === DATA_TYPE);
+    const raw = contentOf(field.content, RAW).slice();
+    if (kind?.value === FLOAT32) return Float64Array.from(new Float32Array(raw.buffer));
+  }
+  throw new Error("this model's head is not stored as float32 numbers");
+}
+
+/** @param {Uint8Array} graph @param {Head} head @param {number} labels */
+function withHead(graph, head, labels) {
+  const { raw, inputs } = rowsNode(graph);
+  const old = [...inputs.slice(1), SIZES, AXIS];
+  const parts = [];
+  for (const field of fieldsOf(graph)) {
+    if (field.number === NODE) {
+      const outputs = [...fieldsOf(field.content)].filter((part) => part.number === OUTPUTS).map((part) => decoder.decode(part.content));
+      const ends = outputs.some((name) => ["logits", "head.words", "head.merged"].includes(name));
+      if (ends || sameBytes(field.raw, raw)) continue;
+    } else if (field.number === INITIALIZER && old.includes(textOf(field.content, NAME))) continue;
+    else if (field.number === OUTPUT && textOf(field.content, 1) === "logits") {
+      parts.push(bytesField(OUTPUT, encodeOutput(labels)));
+      continue;
+    }
+    parts.push(field.raw);
+  }
+  const rows = head.labels.length;
+  const merged = rows - labels + 1;
+  const inputNames = ["embedding", WEIGHT, BIAS];
+  const transposed = attribute("transB", 1);
+  const nodes =
+    merged === 1
+      ? [node("Gemm", inputNames, ["logits"], transposed)]
+      : [
+          node("Gemm", inputNames, ["head.rows"], transposed),
+          node("Split", ["head.rows", SIZES], ["head.words", "head.others"], attribute("axis", 1)),
+          node("ReduceLogSumExp", ["head.others", AXIS], ["head.merged"], new Uint8Array()),
+          node("Concat", ["head.words", "head.merged"], ["logits"], attribute("axis", 1)),
+        ];
+  const tensors = [
+    tensor(WEIGHT, [rows, head.weight.length / rows], FLOAT32, Float32Array.from(head.weight)),
+    tensor(BIAS, [rows], FLOAT32, Float32Array.from(head.bias)),
+  ];
+  if (merged > 1) {
+    tensors.push(tensor(SIZES, [2], INT64, BigInt64Array.of(BigInt(labels - 1), BigInt(merged))));
+    tensors.push(tensor(AXIS, [1], INT64, BigInt64Array.of(1n)));
+  }
+  return joined(...parts, ...nodes.map((part) => bytesField(NODE, part)), ...tensors.map((part) => bytesField(INITIALIZER, part)));
+}
+
+/** @param {string} operator @param {string[]} inputs @param {string[]} outputs @param {Uint8Array} attribute */
+function node(operator, inputs, outputs, attribute) {
+  const named = [...inputs.map((name) => textField(INPUTS, name)), ...outputs.map((name) => textField(OUTPUTS, name))];
+  return joined(...named, textField(OPERATOR, operator), attribute);
+}
+
+/** A node's attribute that is a whole number. @param {string} name @param {number} value */
+function attribute(name, value) {
+  return bytesField(ATTRIBUTE, joined(textField(1, name), varintField(3, value), varintField(20, 2)));
+}
+
+/** @param {string} name @param {number[]} shape @param {number} kind @param {Float32Array | BigInt64Array} values */
+function tensor(name, shape, kind, values) {
+  const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const dims = shape.map((size) => varintField(DIMS, size));
+  return joined(...dims, varintField(DATA_TYPE, kind), textField(NAME, name), bytesField(RAW, raw));
+}
+
+/** The description of the output `logits`. @param {number} labels */
+function encodeOutput(labels) {
+  const shape = joined(bytesField(1, textField(2, "batch")), bytesField(1, varintField(1, labels)));
+  return joined(textField(1, "logits"), bytesField(2, bytesField(1, joined(varintField(1, FLOAT32), bytesField(2, shape)))));
+}
+
+/** @param {Uint8Array} message @returns {Generator<Field>} */
+function* fieldsOf(message) {
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let place = 0; place < 10; place++) {
+      if (at >= message.length) break;
+      const byte = message[at++];
+      value += (byte & 0x7f) * 2 ** (7 * place);
+      if (byte < 0x80) return value;
+    }
+    throw new Error("this file is no model, or a damaged one");
+  };
+  while (at < message.length) {
+    const start = at;
+    const tag = varint();
+    const kind = tag % 8;
+    /** @type {Uint8Array} */
+    let content = new Uint8Array();
+    let value = 0;
+    if (kind === 0) value = varint();
+    else if (kind === 2) {
+      const length = varint();
+      content = message.subarray(at, at + length);
+      at += length;
+    } else if (kind === 1 || kind === 5) at += kind === 1 ? 8 : 4;
+    else throw new Error("this file is no model, or a damaged one");
+    if (at > message.length) throw new Error("this file is no model, or a damaged one");
+    yield { number: Math.floor(tag / 8), content, value, raw: message.subarray(start, at) };
+  }
+}
+
+/** @param {Uint8Array} message @param {number} number */
+function contentOf(message, number) {
+  for (const field of fieldsOf(message)) if (field.number === number) return field.content;
+  return new Uint8Array();
+}
+
+/** @param {Uint8Array} message @param {number} number */
+function textOf(message, number) {
+  return decoder.decode(contentOf(message, number));
+}
+
+/** @param {number} value */
+function encodeVarint(value) {
+  const bytes = [];
+  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
+  return Uint8Array.from([...bytes, value]);
+}
+
+/** @param {number} number @param {number} value */
+function varintField(number, value) {
+  return joined(encodeVarint(number * 8), encodeVarint(value));
+}
+
+/** @param {number} number @param {Uint8Array} content */
+function bytesField(number, content) {
+  return joined(encodeVarint(number * 8 + 2), encodeVarint(content.length), content);
+}
+
+/** @param {number} number @param {string} text */
+function textField(number, text) {
+  return bytesField(number, encoder.encode(text));
+}
+
+/** @param {...Uint8Array} parts */
+function joined(...parts) {
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}
+
+/** @param {Uint8Array} first @param {Uint8Array} second */
+function sameBytes(first, second) {
+  return first.length === second.length && first.every((byte, index) => byte === second[index]);
+}
+
+/** As NumPy rounds. @param {number} value */
+function roundHalfEven(value) {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
