@@ -32,7 +32,7 @@ from sayso.training.cache import SAMPLE_RATE, WINDOW_SAMPLES, ClipSet, load_fold
 from sayso.training.dataset import NOISE_FOLDER
 from sayso.training.distributed import Team
 from sayso.training.optimization import make_optimizer
-from sayso.training.recipe import Recipe
+from sayso.training.recipe import DataRecipe, Recipe
 from sayso.training.run import Run, build
 from sayso.training.splits import load_splits
 from sayso.training.trainer import Trainer
@@ -96,10 +96,13 @@ def usual_loop(training: ClipSet, clips: int) -> Callable[[], object]:
 
 def compare_steps(data: Path, repetitions: int) -> Iterator[Line]:
     """The real training step against a tensor in memory; its input side against the usual loop."""
-    for stem, augment, bar in (("m5", LIGHT, 0.75), ("res1d", None, 0.85)):
+    for stem, augment, bar in (("m5", LIGHT, 0.75), ("default", None, 0.85)):
         recipe = Recipe.read(RECIPES / f"{stem}.toml")
         if augment is not None:
             recipe = dataclasses.replace(recipe, augment=augment)
+        # The folder alone, from fresh weights: what else the recipe names may not be here.
+        settings = dataclasses.replace(recipe.training, start="", teachers=())
+        recipe = dataclasses.replace(recipe, data=DataRecipe(), training=settings)
         size = recipe.training.batch_size
         training, _, _ = load_splits(recipe, data)
         training = training.in_memory()  # as `sayso train` does
