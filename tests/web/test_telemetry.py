@@ -95,6 +95,27 @@ def test_each_request_is_one_json_line_without_its_sound(caplog: pytest.LogCaptu
     assert len(str(line)) < 400
 
 
+def test_a_failure_is_logged_with_the_requests_id_and_its_reason() -> None:
+    class Failing(FakeRecognizer):
+        def recognize_samples(self, _samples: Any, /, **_limits: Any) -> Any:
+            raise RuntimeError("no such luck")
+
+    app = create_app(Failing())
+    lines: list[dict[str, Any]] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(json.loads(JsonLines().format(record)))
+
+    app.logger.addHandler(Keeping())
+    response = app.test_client().post("/audio", data=tone("up"))
+
+    assert response.status_code == 500
+    (line,) = lines
+    assert (line["level"], line["id"]) == ("error", response.headers["X-Request-Id"])
+    assert "no such luck" in line["traceback"]
+
+
 def test_the_servers_log_is_json_lines(tmp_path: Path) -> None:
     environment = {"SAYSO_LOG": "requests", "SAYSO_MODEL": "m5"}
     with serving("--workers", "1", environment=environment) as server:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, has_request_context, request
 
 from sayso.web.settings import Settings
 
@@ -193,6 +193,8 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        if has_request_context():  # the id of the request that something is logged about
+            line["id"] = request.environ.get("sayso.request_id")
         line |= {key: getattr(record, key) for key in self.EXTRA if hasattr(record, key)}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
