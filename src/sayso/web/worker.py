@@ -32,6 +32,7 @@ from sayso.web.settings import Settings
 
 SEND_IN_TURN_S = 1.0  # for a client to take an answer the loop sends; as long, no other is sent
 ACCEPTED_AT_ONCE = 16  # connections
+ANSWERING_S = 0.02  # before the next look at what has arrived; a refusal waits that long
 SWEEP_S = 0.5  # between looks for connections whose time is up
 MAX_ARRIVED_BYTES = 256 * 2**20  # of requests not yet answered, in one worker
 MAX_SOCKETS = 64  # WebSockets in one worker
@@ -97,12 +98,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             listener.close()
 
     def turn(self) -> None:
-        """Take in what has arrived, then answer one recording."""
+        """Take in what has arrived, then answer recordings for a while."""
         self.wait_for_and_dispatch_events(timeout=0 if self.turns else SWEEP_S)
-        if self.turns:
+        # For a while, and not one: else refusing many leaves no time for answering any.
+        ends = time.monotonic() + ANSWERING_S
+        while self.turns:
             connection = self.turns.popleft()
             connection.sock.held = bytearray()
             self.finish(connection, self.handle(connection))
+            if time.monotonic() > ends:
+                break
         now = time.monotonic()
         if now - self.swept > SWEEP_S:
             self.swept = now
@@ -189,11 +194,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def hand_over(self, connection: Connection) -> None:
         """Have a request answered if it is whole, or refused if there are too many."""
-        if not connection.is_whole():
-            if self.arrived_bytes > MAX_ARRIVED_BYTES:
+        is_whole = connection.is_whole()
+        in_turn = IN_TURN.match(connection.arrived)
+        if not is_whole:
+            is_hopeless = in_turn and connection.wanted and len(self.turns) >= self.limits.max_waiting
+            if is_hopeless or self.arrived_bytes > MAX_ARRIVED_BYTES:
                 self.refuse(connection, BUSY)
             return
-        in_turn = IN_TURN.match(connection.arrived)
         if in_turn:  # forms of many too, though threads answer them
             is_full = len(self.turns) >= self.limits.max_waiting
         elif connection.is_upgrade:
