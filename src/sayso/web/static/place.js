@@ -4,6 +4,7 @@
 
 import { listenHere, recognizeHere } from "./browser-ears.js";
 import { keepChoices, readChoices } from "./choices.js";
+import { early } from "./early.js";
 import { EngineError, loadModel } from "./engine.js";
 import { part } from "./parts.js";
 import { listenThere } from "./server-ears.js";
@@ -26,6 +27,7 @@ const maxBytes = Number(instrument.dataset.maxBytes);
 
 /** @type {Promise<Model> | null} */
 let loading = null;
+let begun = early;
 let isReady = false;
 let place = readChoices().place;
 
@@ -58,7 +60,8 @@ function show() {
 /** @returns {Promise<Model>} */
 function model() {
   if (loading !== null) return loading;
-  const attempt = loadModel(modelAddress);
+  const attempt = begun ?? loadModel(modelAddress);
+  begun = null;
   loading = attempt;
   attempt.then(
     () => {

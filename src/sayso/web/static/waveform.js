@@ -5,6 +5,7 @@
 const BAR_MS = 64;
 const BAR = 3; // CSS pixels
 const STEP = 6; // from one bar to the next
+const FRAME_MS = 30; // half of what a screen can show looks as smooth, and costs half
 const CLEAR = 84; // around the middle, where the button is
 const QUIETEST_DB = -60; // drawn as nothing
 const reducesMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -36,11 +37,15 @@ export class Waveform {
     this.#latest = performance.now();
     if (this.#isMoving) return;
     this.#isMoving = true;
-    const frame = () => {
-      this.#draw();
+    let drawn = 0;
+    const frame = (/** @type {number} */ now) => {
+      if (now - drawn >= FRAME_MS) {
+        this.#draw();
+        drawn = now;
+      }
       if (this.#isMoving) requestAnimationFrame(frame);
     };
-    if (!reducesMotion.matches) frame();
+    if (!reducesMotion.matches) frame(performance.now());
   }
 
   stop() {
