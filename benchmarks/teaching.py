@@ -179,11 +179,35 @@ def beside(
     }
 
 
+def judge_synthetic(
+    opened: ModelFile, pool: Pool, voices: Pool, shots: int, random: np.random.Generator
+) -> dict[str, float]:
+    """Teach with synthetic voices, and some recordings if wanted, and judge by people."""
+    assert opened.memory is not None
+    taught, judged = draw(pool, shots, random, same=False)
+    people = pool.heard(taught.astype(np.int64))
+    spoken = voices.heard(np.arange(len(voices.labels)))
+    heard = Heard(
+        pool.words,
+        people.names + spoken.names,
+        np.concatenate([people.labels, spoken.labels]),
+        np.concatenate([people.embeddings, spoken.embeddings]),
+    )
+    learnt = Lesson(opened, opened.memory, heard, beside=False).learn()
+    columns = word_columns(learnt.head, pool.words)
+    answers = probabilities(learnt, pool.embeddings[judged, 0])
+    right = np.argmax(answers[:, columns], axis=1) == pool.labels[judged]
+    by_word = [right[pool.labels[judged] == label].mean() for label in range(len(pool.words))]
+    accepted = np.isin(np.argmax(answers, axis=1), columns) & right
+    return {"closed set": float(np.mean(by_word)), "accepted at the card's threshold": float(accepted.mean())}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--strangers", type=Path, action="append", default=[])
+    parser.add_argument("--synthetic", type=Path, help="the same words, by `sayso synthesize`")
     parser.add_argument("--split", default="testing")
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--cache", type=Path, help="keeps the embeddings here between calls")
@@ -205,6 +229,10 @@ def main() -> None:
             found[f"{name} by"] = np.array([clip.speaker for clip in part.clips])
         for folder in chosen.strangers:
             found[folder.name] = embed(recognizer, load_folder(folder), vary=False)
+        if chosen.synthetic:
+            clips = load_folder(chosen.synthetic)
+            found["synthetic"] = embed(recognizer, clips, vary=True)
+            found["synthetic said"] = np.array([clip.word for clip in clips.clips])
         if chosen.cache:
             np.savez(chosen.cache, **found)
     words = tuple(np.unique(found["new said"]).tolist())
@@ -245,6 +273,15 @@ def main() -> None:
             for index in range(chosen.draws)
         ]
     )
+    if chosen.synthetic:
+        spoken = np.array([words.index(word) for word in found["synthetic said"]])
+        voices = Pool(words, spoken, found["synthetic said"], found["synthetic"])
+        for shots in (0, 3):
+            title = f"synthetic voices and {shots} recordings, other speakers"
+            draws = [
+                judge_synthetic(opened, pool, voices, shots, np.random.default_rng([4, k])) for k in range(5)
+            ]
+            result[title] = summarise(draws)
     for title, figures in result.items():
         if isinstance(figures, dict):
             print(title)

@@ -27,8 +27,9 @@ def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> by
 
     Args:
         content: the model file.
-        folder: a folder of words; of its training split, some clips of each of the model's words are taken,
-            and pieces of the noise in `_background_noise_`.
+        folder: a folder of words. Some clips of each of the model's words are taken, of the validation split
+            as far as it goes: of what it was trained on, it is too sure. So are pieces of the noise in
+            `_background_noise_`.
         strangers: folders of other words. Of each, only the half that sets thresholds is taken, see
             `strangers.split`, so that the other half can still judge what is taught.
 
@@ -44,17 +45,19 @@ def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> by
     labels: list[str] = []
 
     def take(clips: ClipSet, most: int) -> int:
-        parts.append(clips.take(random.permutation(len(clips))[:most]))
+        parts.append(clips.take(random.permutation(len(clips))[: max(0, most)]))
         labels.extend(clip.word for clip in parts[-1].clips)
         return len(parts[-1])
 
     part = _part(opened)
     clips = load_folder(folder)
     for word in card.words:
-        said = [clip.word == word and clip.split == "training" for clip in clips.clips]
-        take(clips.select(said), round(part * WORD_CLIPS))
+        most = round(part * WORD_CLIPS)
+        for wanted in ("validation", "training"):
+            said = [clip.word == word and clip.split == wanted for clip in clips.clips]
+            most -= take(clips.select(said), most)
     if not labels:
-        raise DataError(f"{folder} holds no training clips of {card.name}'s words: name another folder.")
+        raise DataError(f"{folder} holds no clips of {card.name}'s words: name another folder.")
     left = round(part * STRANGER_CLIPS)
     found = sorted((_strangers(path, card.words) for path in strangers), key=len)
     for rank, others in enumerate(found):
