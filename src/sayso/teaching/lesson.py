@@ -57,6 +57,7 @@ class Lesson:
         self.kept = Head(kept.labels, kept.weight * scale, kept.bias * scale)  # in the scale of probabilities
         self.temperature = self.before.temperature if beside else 1.0
         memory = memory.without(*(dropped - {*heard.words}))
+        self.remembered, self.known = np.array(memory.labels), list(rows.labels)
         self.familiar = np.bincount(_numbered(memory.labels))[_numbered(memory.labels)] >= _FAMILIAR  # (M,)
         self.examples = self._gather(memory)
         self.others = self._score(self.examples.embeddings)
@@ -74,8 +75,9 @@ class Lesson:
         count, variants = self.heard.embeddings.shape[:2]
         scores = head.cross_validate(self.examples, len(self.words), self.others)
         remembered, strange = slice(count * variants, None), self.examples.labels[count * variants :] < 0
-        groups = [strange & self.familiar, strange & ~self.familiar]
-        # None makes up for the other: synthetic voices are easily told apart from people.
+        # None makes up for the others: noise counts for nothing, and synthetic voices are easily told apart.
+        own, speech = np.isin(self.remembered, self.known), self.remembered != SILENCE
+        groups = [strange & speech & part for part in (own, ~own & self.familiar, ~own & ~self.familiar)]
         strangers = [
             (scores[remembered][group], self.others[remembered][group]) for group in groups if group.any()
         ]

@@ -59,10 +59,11 @@ export function teach(model, memory, heard, { beside = false, falseAcceptRate } 
   }
   const scores = crossValidate(examples, words.length, others);
   const first = count * VARIANTS.length;
-  const groups = [true, false]
-    .map((well) => [...names.keys()].filter((row) => examples.labels[first + row] < 0 && familiar[row] === well))
-    .map((rows) => rows.map((row) => first + row))
-    .filter((rows) => rows.length);
+  const known = names.map((name) => model.head.labels.includes(name));
+  /** @type {((row: number) => boolean)[]} */
+  const parts = [(row) => known[row], (row) => !known[row] && familiar[row], (row) => !known[row] && !familiar[row]];
+  const strange = [...names.keys()].filter((row) => examples.labels[first + row] < 0 && names[row] !== SILENCE);
+  const groups = parts.map((belongs) => strange.filter(belongs).map((row) => first + row)).filter((rows) => rows.length);
   const rate = falseAcceptRate ?? ((beside && before.false_accept_rate) || FALSE_ACCEPT_RATE);
   const own = (/** @type {number} */ index) => rowOf(scores, index, total);
   const rest = (/** @type {number} */ index) => rowOf(others, index, total);
