@@ -1,7 +1,9 @@
 """What the page says when it cannot hear, or is not answered."""
 
+import functools
+
 import pytest
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Page, Playwright, WebSocketRoute
 
 from web.browsing import ALLOWED, FAKE_MICROPHONE, Watch, browsing
 from web.fake_recognizer import tone
@@ -97,6 +99,21 @@ def test_a_server_out_of_reach_is_said(playwright: Playwright, server: Server) -
 
         assert "server cannot be reached" in problem(page)
         watch.complaints.clear()  # the browser's own line about the request
+
+
+def test_a_server_that_hangs_up_says_why(playwright: Playwright, server: Server) -> None:
+    with browsing(
+        playwright, server.address + "/listen", FAKE_MICROPHONE, ALLOWED, manner="handsfree"
+    ) as page:
+        for reason, sentence in (
+            ("Too many are listening: try later.", "Too many are listening"),
+            ("", "server cannot be reached"),
+        ):
+            hang_up = functools.partial(WebSocketRoute.close, code=1008, reason=reason)
+            page.route_web_socket("**/api/v1/listen", hang_up)
+            page.click("#talk")
+            page.wait_for_selector(f"#word:has-text('{sentence}')")
+            assert sentence in problem(page)
 
 
 def test_silence_is_explained(playwright: Playwright, server: Server) -> None:

@@ -60,8 +60,9 @@ def test_what_was_heard_is_kept_put_right_and_saved_as_a_folder(
         page.wait_for_selector("#heard li:nth-child(1)[data-kept] + li[data-kept]")
         page.reload()
         page.wait_for_selector("#heard li")
-        rows = page.locator("#heard .name").all_inner_texts()
-        assert rows == ["go none of these", "stop up", "left"]
+        assert page.locator("#heard .name s").all_inner_texts() == ["go", "stop"]
+        wrong = page.locator("#heard select option:checked").all_inner_texts()
+        assert wrong == ["none of these", "up", "wrong?"]
         with page.expect_download() as one:
             page.get_by_label("Download left").click()
         with page.expect_download() as all_of_them:

@@ -56,10 +56,7 @@ function row(kept) {
   const item = document.createElement("li");
   const name = document.createElement("span");
   name.className = "name";
-  const show = () => {
-    const label = entry.label === NONE ? text.history.none : entry.label;
-    name.replaceChildren(...(label === null ? [] : [crossedOut(entry.word), " "]), label ?? entry.word);
-  };
+  const show = () => name.replaceChildren(entry.label === null ? entry.word : crossedOut(entry.word));
   show();
   const replay = button("replay", text.history.replay(entry.word));
   replay.addEventListener("click", () => play(entry.wav));

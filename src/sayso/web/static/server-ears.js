@@ -24,6 +24,7 @@ export function listenThere(address, model, sampleRate, { onHeard, onFailed }) {
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(url);
   let isOpen = true;
+  let isFinishing = false;
   let seconds = 0; // of sound
   /** @type {(() => void)} */
   let onEnd = () => {};
@@ -48,7 +49,7 @@ export function listenThere(address, model, sampleRate, { onHeard, onFailed }) {
     else if (answer.word) onHeard({ alternatives: [{ word: answer.word, confidence: answer.confidence }], ...answer });
   };
   socket.onclose = ({ wasClean, code, reason }) => {
-    if (wasClean && code === 1000) onEnd();
+    if (isFinishing && wasClean && code === 1000) onEnd();
     else fail(new ServerError(reason || text.server.unreachable));
     isOpen = false;
   };
@@ -72,6 +73,7 @@ export function listenThere(address, model, sampleRate, { onHeard, onFailed }) {
         onEnd = () => resolve(undefined);
       });
       if (!isOpen) return;
+      isFinishing = true;
       await send(JSON.stringify({ finish: true }));
       await Promise.race([ended, pause(FINISHED_MS + 1000 * seconds)]);
     },
