@@ -13,7 +13,7 @@ import pytest
 
 from web.fake_recognizer import tone
 from web.raw_client import Reply, ask, connect, getting, posting, read_reply
-from web.serving import Server, serving
+from web.serving import SERVE, Server, serving
 
 SMALL_MODEL = {"SAYSO_MODEL": "m5"}
 
@@ -191,3 +191,14 @@ def test_nothing_is_dropped_when_workers_are_renewed() -> None:
             server.process.send_signal(signal.SIGHUP)
             assert set(asked) == {200}
         wait_until(lambda: not before & set(children(server)))
+
+
+def test_a_server_that_runs_out_of_files_goes_on(tmp_path: Path) -> None:
+    few = ("sh", "-c", 'ulimit -n 64; exec "$0" "$@"', *SERVE)
+    with serving("--workers", "1", command=few, environment=SMALL_MODEL) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(100):
+                stack.enter_context(connect(server))
+            time.sleep(0.5)
+        wait_until(lambda: (reply := ask(server, getting("/healthz"))) is not None and reply.status == 200)
+        assert answered(ask(server, posting(tone("up")))).status == 200

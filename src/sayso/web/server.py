@@ -19,8 +19,8 @@ from sayso.errors import SettingsError
 from sayso.web import ModelStore, access, create_app, telemetry
 from sayso.web.settings import Settings
 
-THREADS = 4  # per worker: enough to read slow uploads while one request computes
-BACKLOG = 128  # connections waiting to be taken
+THREADS = 4  # per worker, for pages, files and forms; recordings are answered by its loop
+BACKLOG = 1024  # connections waiting to be taken
 CONNECTIONS = 1000  # per worker, slow and idle ones included
 KEEP_ALIVE_S = 15  # for a client's next request; more than proxies commonly keep
 GRACE_S = 10  # for requests under way when the server is told to end

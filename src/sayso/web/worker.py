@@ -14,7 +14,6 @@ What is not whole within the time limit is cut off.
 
 import errno
 import gc
-import os
 import re
 import selectors
 import socket
@@ -125,7 +124,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             try:
                 accepted, client = listener.accept()
             except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE):
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self.set_accept_enabled(False)  # until the next sweep
+                elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                     raise
                 return
             self.take_in(listener, accepted, client)
@@ -292,7 +293,3 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _keepalive_after(self, connection: Connection, keepalive: bool) -> bool:
         """Whether the connection can go on: not if the body was refused unread."""
         return keepalive and not connection.is_cut and super()._keepalive_after(connection, keepalive)
-
-    def is_parent_alive(self) -> bool:
-        """Whether the process that started this one is still there."""
-        return bool(self.ppid == os.getppid())
