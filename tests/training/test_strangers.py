@@ -57,5 +57,6 @@ def test_strangers_of_several_folders(
     assert not set(setting.speakers) & set(judging.speakers)
     with pytest.raises(DataError, match="has not met"):
         read_strangers([tone_words], lambda *_: False)
+    assert isinstance(judging.clips, ClipSet)
     with pytest.raises(DataError, match="too few"):
         read_strangers([tone_words], lambda _, clip: clip.key == judging.clips.clips[0].key)

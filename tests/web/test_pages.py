@@ -55,8 +55,8 @@ def test_listen_takes_any_model_of_the_server() -> None:
 
     page = client.get("/listen?model=m5")
     assert page.headers["Sayso-Model"] == "m5"
-    assert 'data-model="/api/v1/models/m5.onnx?digest=' in page.text
-    assert 'data-endpoint="/api/v1/recognitions?model=m5"' in page.text
+    assert 'data-model="/api/v1/models/m5.onnx?digest=' in page.get_data(as_text=True)
+    assert 'data-endpoint="/api/v1/recognitions?model=m5"' in page.get_data(as_text=True)
     assert client.get("/listen?model=nobody").status_code == 404
 
 
