@@ -58,5 +58,6 @@ def test_strangers_of_several_folders(
     with pytest.raises(DataError, match="has not met"):
         read_strangers([tone_words], lambda *_: False)
     assert isinstance(judging.clips, ClipSet)
+    one = judging.clips.clips[0].key
     with pytest.raises(DataError, match="too few"):
-        read_strangers([tone_words], lambda _, clip: clip.key == judging.clips.clips[0].key)
+        read_strangers([tone_words], lambda _, clip: clip.key == one)

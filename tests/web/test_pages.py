@@ -63,4 +63,4 @@ def test_listen_takes_any_model_of_the_server() -> None:
 def test_the_element_has_an_address_that_stays(client: FlaskClient) -> None:
     with client.get("/speech-command.js", follow_redirects=True) as answer:
         assert answer.status_code == 200
-        assert "customElements.define" in answer.text
+        assert "customElements.define" in answer.get_data(as_text=True)
