@@ -47,7 +47,7 @@ def client(store: ModelStore) -> FlaskClient:
 
 
 def test_models_that_ship_are_there_by_name(store: ModelStore) -> None:
-    assert store.names() == ["default", "m5"]
+    assert store.names() == ["default", "m5", "tiny"]
     assert store.get().name == "default"
     assert store.get("m5").digest == digest_of(SMALL)
 
@@ -69,7 +69,7 @@ def test_nothing_is_loaded_before_it_is_asked_for(folder: Path) -> None:
 def test_a_model_may_be_a_file_anywhere(tmp_path: Path) -> None:
     store = ModelStore(str(put(SMALL, tmp_path / "my words!.onnx")))
 
-    assert store.names() == ["my-words", "default", "m5"]
+    assert store.names() == ["my-words", "default", "m5", "tiny"]
     assert store.get().digest == digest_of(SMALL)
 
 
@@ -88,7 +88,7 @@ def test_a_file_is_added_replaced_and_removed(store: ModelStore, folder: Path) -
     (folder / "mine.onnx").unlink()
     with pytest.raises(UnknownModel):
         store.get("mine")
-    assert store.names() == ["default", "m5"]
+    assert store.names() == ["default", "m5", "tiny"]
 
 
 def test_a_file_in_the_folder_comes_before_the_one_that_ships(store: ModelStore, folder: Path) -> None:
@@ -202,6 +202,7 @@ def test_the_list_names_what_a_listener_must_know(client: FlaskClient, folder: P
         ("default", True),
         ("m5", False),
         ("mine", False),
+        ("tiny", False),
     ]
     assert listed[2]["digest"] == digest_of(SMALL)
     assert (listed[2]["sample_rate"], listed[2]["window_seconds"]) == (16_000, 1.0)
