@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.audio_stream import Resampler, mono
-from sayso.card import ModelCard
+from sayso.card import ModelCard, is_rejection
 from sayso.listener import Detection, Listener, ListenerSettings
+
+WELL_KNOWN_CLIPS = 300  # of one word, or more: no model that was merely taught
+TAUGHT_THRESHOLD = 0.5  # the least for a model that was taught
 
 
 class Scores(Protocol):
@@ -20,6 +23,26 @@ class Scores(Protocol):
 
     def probabilities(self, windows: NDArray[np.float32], /) -> NDArray[np.float32]:
         """Calibrated probabilities `(B, labels)` of windows `(B, samples)`."""
+
+
+def settings_for(card: ModelCard, words: Sequence[str] | None = None) -> ListenerSettings:
+    """The settings that suit a model, reporting these words of its, or all.
+
+    The settings' own defaults were chosen with a network that had met its words hundreds of times. One that
+    was taught from a few recordings is never so sure that some word was said; its own threshold says enough.
+    """
+    if words is not None and len(words) == 1:
+        return ListenerSettings.for_word(*words)
+    wanted = None if words is None else tuple(words)
+    known = [
+        count
+        for label, count in zip(card.labels, card.training_clips, strict=False)
+        if not is_rejection(label)
+    ]
+    if max(known, default=WELL_KNOWN_CLIPS) >= WELL_KNOWN_CLIPS:
+        return ListenerSettings(words=wanted)
+    threshold = max(TAUGHT_THRESHOLD, min(card.calibration.threshold, 1.0))
+    return ListenerSettings(words=wanted, presence_threshold=0.0, threshold=threshold)
 
 
 class Hearing:
@@ -51,7 +74,7 @@ class Hearing:
             card.labels,
             sample_rate=card.sample_rate,
             window_samples=card.window_samples,
-            settings=settings,
+            settings=settings or settings_for(card),
         )
         self._resampler: Resampler | None = None
 

@@ -67,14 +67,15 @@ def listen(
     as_json: bool,
 ) -> None:
     """Print each word as it is heard; Ctrl-C ends."""
-    from sayso.listener import ListenerSettings
+    from sayso.listening import settings_for
     from sayso.live import listen_and_print
 
-    settings = ListenerSettings.for_word(*words) if len(words) == 1 else ListenerSettings(words=words or None)
+    recognizer = sayso.load(model)
+    settings = settings_for(recognizer.card, words or None)
     if threshold is not None:
         settings = dataclasses.replace(settings, threshold=threshold)
     listen_and_print(
-        sayso.load(model),
+        recognizer,
         file=file,
         sample_rate=rate,
         settings=settings,

@@ -28,8 +28,8 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
 from sayso.audio import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from sayso.errors import SaysoError, SettingsError
-from sayso.listener import Detection, ListenerSettings
-from sayso.listening import Hearing, Scores
+from sayso.listener import Detection
+from sayso.listening import Hearing, Scores, settings_for
 from sayso.web.models import Model, ModelStore
 from sayso.web.settings import Settings
 
@@ -236,7 +236,7 @@ class Conversation:
                 f"The sample rate must be a whole number from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}."
             )
         self._rate = rate
-        self._hearing = Hearing(recognizer, sample_rate=rate, settings=ListenerSettings(words=words))
+        self._hearing = Hearing(recognizer, sample_rate=rate, settings=settings_for(recognizer.card, words))
 
     def _hear(self, message: bytes) -> None:
         if len(message) % 2:

@@ -1,4 +1,4 @@
-"""The pages for people: Home, Listen and Play.
+"""The pages for people: Home, Listen, Teach and Play.
 
 What they say of the model comes from its card; recording and asking is the scripts' work, under `static/`.
 """
@@ -41,6 +41,12 @@ def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
             digest=model.digest,
             model_name=model.name,
         )
+
+    @routes.get("/teach")
+    def teach() -> str:
+        """Learn words that the visitor says."""
+        store.get()
+        return render_template("teach.html", settings=settings)
 
     @routes.get("/play")
     def play() -> str:

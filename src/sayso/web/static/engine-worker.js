@@ -1,7 +1,7 @@
 /**
  * The thread that computes: one model, run by onnxruntime-web.
  *
- * Takes `{id, model}` once, with the address of a model file, then `{id, windows, count}` any number of times;
+ * Takes `{id, model}` once, with a model file or its address, then `{id, windows, count}` any number of times;
  * answers each with `{id, ...result}` or `{id, reason, message}`, in order.
  */
 
@@ -9,7 +9,7 @@ import { readCard } from "./card.js";
 
 /** @typedef {import("onnxruntime-web").InferenceSession} Session */
 /** @typedef {import("./card.js").Card} Card */
-/** @typedef {{ id: number, model: string } | { id: number, windows: Float32Array, count: number }} Question */
+/** @typedef {{ id: number, model: string | Blob } | { id: number, windows: Float32Array, count: number }} Question */
 
 // The DOM's types know this scope as a window; a worker's other end has the very methods that are used here.
 const scope = /** @type {Worker} */ (/** @type {unknown} */ (self));
@@ -50,13 +50,13 @@ class Failure extends Error {
   }
 }
 
-/** @param {string} address @returns {Promise<{ card: Card }>} */
-async function load(address) {
+/** @param {string | Blob} model @returns {Promise<{ card: Card }>} */
+async function load(model) {
   const [ort, file] = await Promise.all([
     runtime.catch((error) => {
       throw new Failure("absent", error);
     }),
-    fetchModel(address),
+    model instanceof Blob ? model.arrayBuffer().then((content) => new Uint8Array(content)) : fetchModel(model),
   ]);
   const card = readCard(file);
   ort.env.wasm.numThreads = 1;

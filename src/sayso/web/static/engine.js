@@ -23,14 +23,15 @@ export class EngineError extends Error {
 /**
  * Fetch a model file and make it ready.
  *
- * @param {string} url
+ * @param {string | Blob} source its address, or the file itself
  * @returns {Promise<Model>}
  * @throws {EngineError}
  */
-export async function loadModel(url) {
+export async function loadModel(source) {
   const thread = new Thread();
   try {
-    const { card } = await thread.ask({ model: new URL(url, document.baseURI).href });
+    const model = source instanceof Blob ? source : new URL(source, document.baseURI).href;
+    const { card } = await thread.ask({ model });
     return new Model(card, thread);
   } catch (error) {
     thread.close();

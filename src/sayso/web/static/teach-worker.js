@@ -1,0 +1,51 @@
+/**
+ * The thread in which a head is learnt: takes one question, gives one answer.
+ */
+
+import { addToMemory, embeddingsOf, readModel, writeModel } from "./teach-model.js";
+import { teach, VARIANTS } from "./teaching.js";
+
+/** @typedef {import("./teaching.js").Heard} Heard */
+/** @typedef {{ content: Uint8Array, heard: Heard, beside: boolean, name: string }} Question */
+
+const REMEMBERED = 40; // embeddings of each new word
+// The DOM's types know this scope as a window; a worker's other end has the very methods that are used here.
+const scope = /** @type {Worker} */ (/** @type {unknown} */ (self));
+
+/** @param {MessageEvent<Question>} event */
+scope.onmessage = ({ data: { content, heard, beside, name } }) => {
+  const opened = readModel(content);
+  const { card, head, memory } = opened;
+  if (memory === null) {
+    scope.postMessage(null);
+    return;
+  }
+  const past = { labels: memory.labels, embeddings: embeddingsOf(memory) };
+  const learnt = teach({ head, calibration: card.calibration }, past, heard, { beside });
+  const { labels, embeddings } = asSaid(heard);
+  const recordings = heard.labels.filter((label) => label >= 0).length;
+  const taught = {
+    ...card,
+    name,
+    labels: [...new Set(learnt.head.labels)],
+    calibration: learnt.calibration,
+    trained_on: `taught ${heard.words.join(", ")} with ${recordings} recordings; before, ${card.trained_on}`,
+    training_clips: [],
+    figures: [],
+  };
+  const file = writeModel(opened, taught, learnt.head, addToMemory(memory, labels, embeddings));
+  scope.postMessage({ file, report: learnt.report }, [file.buffer]);
+};
+
+/** Labels and embeddings of the recordings as they are, the first of each word. @param {Heard} heard */
+function asSaid({ words, labels, embeddings }) {
+  const width = embeddings.length / labels.length / VARIANTS.length;
+  const chosen = words.flatMap((_, label) =>
+    [...labels.keys()].filter((row) => labels[row] === label).slice(0, REMEMBERED),
+  );
+  const rows = chosen.map((row) => embeddings.subarray(row * VARIANTS.length * width).subarray(0, width));
+  return {
+    labels: chosen.map((row) => words[labels[row]]),
+    embeddings: Float64Array.from(rows.flatMap((row) => [...row])),
+  };
+}
