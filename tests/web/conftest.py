@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
 
 import sayso
 from sayso.web import Settings, create_app
@@ -38,5 +38,6 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     chromium()
+    expect.set_options(timeout=15_000)  # milliseconds: a busy machine shows things late
     with sync_playwright() as playwright:
         yield playwright

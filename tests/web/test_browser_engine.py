@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Page, Playwright, expect
 
 import sayso
 from web import scripts
@@ -103,9 +103,9 @@ def test_one_word_is_heard_here_and_nothing_is_sent(
     with browsing(playwright, server.address + "/listen", place="browser", watch=watch) as page:
         page.set_input_files("#file", sample)
         assert read_word(page) == expected.word
-        shares = page.locator("#alternatives .share").all_inner_texts()
-        assert shares[0] == f"{min(99, round(100 * expected.confidence))} %"
-        assert page.inner_text("#timing").startswith("network none · model ")
+        share = f"{min(99, round(100 * expected.confidence))} %"
+        expect(page.locator("#alternatives .share").first).to_have_text(share)
+        expect(page.locator("#timing")).to_contain_text("network none · model ")
         assert sent_by(page) == []
 
     assert watch.questions == 0
@@ -115,7 +115,7 @@ def test_silence_and_what_cannot_be_read_have_their_sentences(playwright: Playwr
     with browsing(playwright, server.address + "/listen", place="browser") as page:
         page.set_input_files("#file", {"name": "x.wav", "mimeType": "", "buffer": wav(np.zeros(16_000))})
         page.wait_for_selector("#word[data-tone=problem]")
-        assert "silent" in page.inner_text("#word")
+        expect(page.locator("#word")).to_contain_text("silent")
         page.set_input_files("#file", {"name": "x.wav", "mimeType": "", "buffer": b"no recording"})
         page.wait_for_selector("#word:has-text('cannot read that recording')")
 
@@ -129,8 +129,8 @@ def test_a_server_without_the_engine_says_so_and_hears(
         page.evaluate("localStorage.setItem('sayso.choices', '{\"place\": \"browser\"}')")
         page.goto(server.address + "/listen")
         page.wait_for_selector("#place-note:has-text('without the browser’s part')")
-        assert page.is_checked("input[value=server]")
-        assert page.is_disabled("input[value=browser]")
+        expect(page.locator("input[value=server]")).to_be_checked()
+        expect(page.locator("input[value=browser]")).to_be_disabled()
         page.set_input_files("#file", sample)
         assert read_word(page) == recognizer.recognize(sample).word
         assert len(sent_by(page)) == 1
@@ -139,13 +139,13 @@ def test_a_server_without_the_engine_says_so_and_hears(
 def test_choices_are_kept_and_say_where_the_voice_goes(playwright: Playwright, server: Server) -> None:
     with browsing(playwright, server.address + "/listen", manner="handsfree", place="browser") as page:
         wait_for_engine(page)
-        assert "Nothing you say leaves this browser" in page.inner_text("#place-note")
+        expect(page.locator("#place-note")).to_contain_text("Nothing you say leaves this browser")
         page.get_by_label("Sent to the server").check()
-        assert "in the server’s memory" in page.inner_text("#place-note")
+        expect(page.locator("#place-note")).to_contain_text("in the server’s memory")
         page.get_by_label("One word at a time").check()
         page.reload()
-        assert page.is_checked("input[value=server]")
-        assert page.is_checked("input[value=once]")
+        expect(page.locator("input[value=server]")).to_be_checked()
+        expect(page.locator("input[value=once]")).to_be_checked()
 
 
 def test_the_microphone_is_the_chosen_one_and_unprocessed_unless_wanted(

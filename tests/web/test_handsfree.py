@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Page, Playwright, expect
 
 import sayso
 from sayso import audio
@@ -137,9 +137,9 @@ def test_a_long_recording_shows_every_word_with_its_time(
     with browsing(playwright, server.address + "/listen", place=place) as page:
         page.set_input_files("#file", {"name": "three.wav", "mimeType": "", "buffer": file.getvalue()})
         page.wait_for_selector("#sureness:not(:empty)", timeout=60_000)
+        expect(page.locator("#transcript-title")).to_contain_text("three.wav: 3 words in 0:")
         rows = page.locator("#transcript-words button").all_inner_texts()
-        assert page.inner_text("#transcript-title").startswith("three.wav: 3 words in 0:")
-        assert page.inner_text("#word") == found[-1].word
+        expect(page.locator("#word")).to_have_text(found[-1].word)
         page.click("#transcript-words button")  # it can be heard again
 
     assert [detection.word for detection in found] == [spoken.word for spoken in minute.spoken[:3]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from playwright.sync_api import Playwright
+from playwright.sync_api import Playwright, expect
 
 import sayso
 from web.browsing import (
@@ -60,9 +60,9 @@ def test_a_word_spoken_into_the_page_is_read_on_the_page(
             let_play(page, len(samples) / 16_000)
             page.click("#talk")
             read[word] = read_word(page)
-            assert page.inner_text("#sureness").endswith(" % sure")
-            assert page.inner_text("#spoken").startswith(f"{read[word]}, ")
-            assert page.locator("#alternatives li").count() == 3
+            expect(page.locator("#sureness")).to_contain_text(" % sure")
+            expect(page.locator("#spoken")).to_contain_text(f"{read[word]}, ")
+            expect(page.locator("#alternatives li")).to_have_count(3)
 
     right = [word for word in read if read[word] == word]
     assert len(right) >= ENOUGH_WORDS, read

@@ -3,7 +3,7 @@
 import functools
 
 import pytest
-from playwright.sync_api import Page, Playwright, WebSocketRoute
+from playwright.sync_api import Page, Playwright, WebSocketRoute, expect
 
 from web.browsing import ALLOWED, FAKE_MICROPHONE, Watch, browsing
 from web.fake_recognizer import tone
@@ -16,8 +16,8 @@ BUSY = """navigator.mediaDevices.getUserMedia = async () => {
 
 def problem(page: Page) -> str:
     page.wait_for_selector("#word[data-tone=problem]")
-    assert page.inner_text("#spoken") == page.inner_text("#word")
-    assert page.get_attribute("#instrument", "data-state") == "resting"
+    expect(page.locator("#spoken")).to_have_text(page.inner_text("#word"))
+    expect(page.locator("#instrument")).to_have_attribute("data-state", "resting")
     return page.inner_text("#word")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Page, Playwright, expect
 
 from sayso.training import dataset
 from web import scripts
@@ -54,22 +54,21 @@ def test_what_was_heard_is_kept_put_right_and_saved_as_a_folder(
         for number, word in enumerate(("left", "stop", "go"), start=1):
             page.set_input_files("#file", SAMPLES / f"{word}.flac")
             page.wait_for_selector(f"#heard li:nth-child({number})")
-        assert page.locator("#heard .name").all_inner_texts() == ["go", "stop", "left"]
+        expect(page.locator("#heard .name")).to_have_text(["go", "stop", "left"])
         page.get_by_label("Heard as stop. Wrong? It was").select_option("up")
         page.get_by_label("Heard as go. Wrong? It was").select_option("none of these")
         page.wait_for_selector("#heard li:nth-child(1)[data-kept] + li[data-kept]")
         page.reload()
         page.wait_for_selector("#heard li")
-        assert page.locator("#heard .name s").all_inner_texts() == ["go", "stop"]
-        wrong = page.locator("#heard select option:checked").all_inner_texts()
-        assert wrong == ["none of these", "up", "wrong?"]
+        expect(page.locator("#heard .name s")).to_have_text(["go", "stop"])
+        expect(page.locator("#heard select option:checked")).to_have_text(["none of these", "up", "wrong?"])
         with page.expect_download() as one:
             page.get_by_label("Download left").click()
         with page.expect_download() as all_of_them:
             page.get_by_role("button", name="Save all").click()
         page.get_by_label("Replay left").click()
         page.get_by_role("button", name="Forget all").click()
-        assert page.is_visible("#heard-empty")
+        expect(page.locator("#heard-empty")).to_be_visible()
         one.value.save_as(tmp_path / "left.wav")
         all_of_them.value.save_as(tmp_path / "words.zip")
 
@@ -153,13 +152,13 @@ def test_the_game_follows_words_and_keys(playwright: Playwright, server: Server)
         page.evaluate(
             """ears.dispatchEvent(new CustomEvent("command", { detail: { word: "go", confidence: 0.9 } }))"""
         )
-        assert page.inner_text("#word") == "go"
-        assert page.get_attribute("#board", "data-phase") == "running"
+        expect(page.locator("#word")).to_have_text("go")
+        expect(page.locator("#board")).to_have_attribute("data-phase", "running")
         page.keyboard.press("ArrowUp")
-        assert page.inner_text("#word") == "up"
+        expect(page.locator("#word")).to_have_text("up")
         page.get_by_role("button", name="stop", exact=True).click()
-        assert page.get_attribute("#board", "data-phase") == "paused"
-        assert "go on" in page.inner_text("#state")
+        expect(page.locator("#board")).to_have_attribute("data-phase", "paused")
+        expect(page.locator("#state")).to_contain_text("go on")
 
 
 def test_the_rules_of_the_game(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Page, Playwright, expect
 
 from sayso import audio
 from web import scripts
@@ -95,14 +95,14 @@ def test_two_words_are_taught_and_heard_again(
             record(page, word)
     further = [clips[TAKES] for clips in said.values()]
     with visiting(playwright, address, profile, further, tmp_path) as page:  # all was kept
-        assert page.locator("#words h3").all_inner_texts() == list(WORDS)
+        expect(page.locator("#words h3")).to_have_text(list(WORDS))
         page.check(f"#place [value={place}]")
         page.fill("#model", f"taught-{place}")
         page.click("#learn")
         page.wait_for_selector("#trial:not([hidden])", timeout=LEARNT_MS)
         page.reload()
         page.wait_for_selector("#trial:not([hidden])")
-        assert f"taught-{place}" in page.inner_text("#model-name")
+        expect(page.locator("#model-name")).to_contain_text(f"taught-{place}")
         page.click("#try")
         for word in WORDS:
             page.wait_for_selector(f"#word:text-is('{word}')", timeout=20_000)
@@ -145,26 +145,28 @@ def test_lessons_come_from_a_zip_and_mistakes_are_told(
     with browsing(playwright, server.address + "/teach") as page:
         page.wait_for_selector("#teach[data-state=resting]")
         page.click("#learn")
-        assert "Add a word and record it first." in page.inner_text("#problem")
+        expect(page.locator("#problem")).to_contain_text("Add a word and record it first.")
         page.set_input_files("#import", file)
         page.wait_for_selector("#status:has-text('4 recordings added; 1 could not be used')")
         page.click("#learn")
-        assert "“yppah” has 2 recordings: a word needs at least 3" in page.inner_text("#problem")
+        expect(page.locator("#problem")).to_contain_text("“yppah” has 2 recordings: a word needs at least 3")
         page.fill("#name", "orez")
         page.click("#adding button")
-        assert "That word is there already" in page.inner_text("#problem")
+        expect(page.locator("#problem")).to_contain_text("That word is there already")
         page.get_by_label("Delete recording 2 of orez").click()
-        assert page.locator("#words ol > li").count() == 3
+        expect(page.locator("#words ol > li")).to_have_count(3)
         page.get_by_label("Remove yppah and its recordings").click()
         for content in (b"PK no zip", file.read_bytes()[:-40]):
             page.set_input_files("#import", {"name": "a.zip", "mimeType": "", "buffer": content})
             page.wait_for_selector("#problem:has-text('not a zip of recordings that can be read')")
         page.set_input_files("#import", {"name": "a.onnx", "mimeType": "", "buffer": b"no model"})
         page.wait_for_selector("#problem:has-text('no sayso model')")
-        assert "takes no lessons, so everything stays in this browser" in page.inner_text("#place-note")
+        expect(page.locator("#place-note")).to_contain_text(
+            "takes no lessons, so everything stays in this browser"
+        )
         page.reload()
         page.wait_for_selector("#words ol > li")
-        assert page.locator("#words h3").all_inner_texts() == ["orez"]
+        expect(page.locator("#words h3")).to_have_text(["orez"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -189,7 +191,7 @@ def test_nothing_keeps_anyone_out(
         page.wait_for_selector("#status:has-text('6 recordings added')")
         page.click("#learn")
         page.wait_for_selector("#trial:not([hidden])", timeout=LEARNT_MS)
-        assert "yppah: " in page.inner_text("#report")
+        expect(page.locator("#report")).to_contain_text("yppah: ")
         assert faults_of(page, axe) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         small = page.evaluate(
