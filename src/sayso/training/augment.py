@@ -21,12 +21,14 @@ from sayso.training.augment_step import SAMPLE_RATE, Batch, FeatureStep, Step, W
 from sayso.training.channels import BandLimit, Quantize
 from sayso.training.noise import Noise, read_noises
 from sayso.training.rooms import Reverb
+from sayso.training.streams import Stream
 from sayso.training.transforms import Cut, Gain, Mixup, Shift, SpecAugment, Speed
 
 __all__ = ["SAMPLE_RATE", "STEPS", "Augmentation", "Batch", "build", "read_noises"]
 
 STEPS: dict[str, type[Step]] = {
     "shift": Shift,
+    "stream": Stream,
     "speed": Speed,
     "gain": Gain,
     "noise": Noise,
@@ -77,12 +79,15 @@ class Augmentation:
         return features
 
 
-def build(steps: Sequence[Mapping[str, Any]], noises: Tensor | None) -> Augmentation:
+def build(
+    steps: Sequence[Mapping[str, Any]], noises: Tensor | None, labels: Sequence[str] = ()
+) -> Augmentation:
     """The chain of a recipe.
 
     Args:
         steps: the recipe's tables, each with the name of its `step`, its `probability` and its options.
         noises: `(N,)` background recordings, see `read_noises`; None where there are none.
+        labels: what the columns of the targets stand for.
 
     Raises:
         RecipeError: an unknown step or option, or a value out of bounds.
@@ -94,6 +99,9 @@ def build(steps: Sequence[Mapping[str, Any]], noises: Tensor | None) -> Augmenta
         name = options.pop("step", None)
         if not isinstance(name, str) or name not in STEPS:
             raise RecipeError(f"There is no augment step {name!r}: the steps are {', '.join(STEPS)}.")
-        given = {"recorded": noises} if STEPS[name] is Noise else {}
-        chain.append(STEPS[name].from_options(name, options, **given))
+        given: dict[type[Step], dict[str, Any]] = {
+            Noise: {"recorded": noises},
+            Stream: {"labels": tuple(labels)},
+        }
+        chain.append(STEPS[name].from_options(name, options, **given.get(STEPS[name], {})))
     return Augmentation(tuple(chain))

@@ -38,5 +38,5 @@ def train(recipe: Recipe, folder: Path, out: Path) -> Run:
     if (folder / NOISE_FOLDER).is_dir():
         noises = read_noises(folder / NOISE_FOLDER, exclude=recipe.data.held_out_noises)
     training, validation = training.in_memory(), validation.in_memory()
-    Trainer(run, training, validation, words, build(recipe.augment, noises), team).fit()
+    Trainer(run, training, validation, words, build(recipe.augment, noises, words), team).fit()
     return run
