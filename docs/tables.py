@@ -72,13 +72,14 @@ def table(text: str) -> str:
 
 
 def worst(**wanted: Any) -> Callable[[Values], str]:
-    """The worst of the audit's rows with certain values, and which it is."""
+    """The worst of the audit's rows with certain values, and which it is where there are several."""
 
     def cell(exam: Values) -> str:
         rows = [row for row in exam["audit"]["rows"] if row["accuracy"]]
         rows = [row for row in rows if all(row[key] in values for key, values in wanted.items())]
         lowest = min(rows, key=lambda row: float(covered(row)["value"]))
-        return f"{interval(covered(lowest))}: {lowest['name'].replace('_', ' ')}"
+        which = f": {lowest['name'].replace('_', ' ')}" if len(rows) > 1 else ""
+        return interval(covered(lowest)) + which
 
     return cell
 
@@ -164,17 +165,16 @@ def glance(exams: list[Values]) -> str:
         "|---" * (len(heads) + 1) + "|",
     ]
     lines += [f"| {name} | {' | '.join(cell(exam) for exam in exams)} |" for name, cell in GLANCE]
-    told = []
+    asked: dict[str, list[str]] = {}  # exams of the same clips are told of together
     for exam in exams:
-        asked = covered(next(row for row in exam["audit"]["rows"] if row["accuracy"]))["clips"]
-        text = (
-            f"`{exam['model']}`: {exam['clips']:,} clips, {asked:,} in each row of sounds that were changed"
-        )
+        changed = covered(next(row for row in exam["audit"]["rows"] if row["accuracy"]))["clips"]
+        text = f"{exam['clips']:,} clips, {changed:,} in each row of sounds that were changed"
         if found := exam["open_set"]:
             text += (
                 f", {found['strangers']:,} strangers ({found['setting_strangers']:,} others set thresholds)"
             )
-        told.append(text)
+        asked.setdefault(text, []).append(f"`{exam['model']}`")
+    told = [f"{' and '.join(names)}: {text}" for text, names in asked.items()]
     return "\n".join(lines) + "\n\n" + "; ".join(told) + ".\n"
 
 
