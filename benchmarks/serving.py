@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from under_load import Clip, Tally, bombard, clips, cpu_s, serving, workers
+from clients import Clip, Tally, bombard
+from under_load import clips, cpu_s, serving, workers
 
 import sayso
 

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from under_load import Tally, bombard, clips, descriptors, resident_mib, serving, workers
+from clients import Tally, bombard
+from under_load import clips, descriptors, resident_mib, serving, workers
 
 from sayso.recognizer import bundled
 

@@ -22,6 +22,7 @@ from sayso.web import (
 from sayso.web.models import AnyRecognizer, ModelStore
 from sayso.web.recognizing import Desk
 from sayso.web.settings import Settings
+from sayso.web.short_way import ShortWay
 from sayso.web.telemetry import Telemetry
 
 __all__ = ["ModelStore", "Settings", "create_app"]
@@ -45,7 +46,9 @@ def create_app(models: ModelStore | AnyRecognizer, settings: Settings | None = N
     store.on_load = telemetry.loaded
     app.extensions["sayso.telemetry"] = telemetry
     described = docs.register(app, settings)
-    described.register_blueprint(api.blueprint(store, settings, Desk(store, settings, telemetry)))
+    desk = Desk(store, settings, telemetry)
+    app.extensions["sayso.short_way"] = ShortWay(settings, desk, telemetry)
+    described.register_blueprint(api.blueprint(store, settings, desk))
     if settings.teaching == "on":
         described.register_blueprint(teaching.blueprint(store, settings))
     app.register_blueprint(health.blueprint(store, telemetry))

@@ -6,8 +6,7 @@ their bytes. What parameters there are stands in `schemas`, which both checks an
 
 import dataclasses
 import io
-import json
-import time
+import math
 from typing import Any
 
 from flask import Response, g, jsonify, request, send_file
@@ -16,10 +15,10 @@ from werkzeug.exceptions import NotFound
 
 from sayso.card import ModelCard
 from sayso.errors import AudioError, ModelError
-from sayso.web import schemas, uploads
+from sayso.web import failures, schemas, uploads
 from sayso.web.headers import KEPT_FOR_EVER
 from sayso.web.models import ModelStore
-from sayso.web.recognizing import Desk, Question
+from sayso.web.recognizing import Desk, Question, as_json
 from sayso.web.settings import Settings
 
 BINARY = {"type": "string", "format": "binary"}
@@ -48,7 +47,6 @@ OUTCOMES = {
     503: "The server is busy: `Retry-After` says when; or the model cannot be used.",
 }
 ONE_OR_MANY = {"oneOf": [schemas.Recognition, schemas.Recognitions]}
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
@@ -58,23 +56,21 @@ def blueprint(store: ModelStore, settings: Settings, desk: Desk) -> Blueprint:
     def recognize_body(question: Question) -> dict[str, Any]:
         recording = uploads.body(settings.max_bytes)
         model = desk.model(question)
-        began = time.perf_counter()
-        with desk.place():
-            found = desk.answer(recording, model, question)
-        g.server_timing = f"model;dur={1000 * (time.perf_counter() - began):.2f}"
-        found["model"], found["digest"] = model.name, model.digest
+        found, g.server_timing = desk.recognition(recording, model, question)
         return found
 
     def recognize_form(question: Question) -> dict[str, Any]:
         model = desk.model(question)
         answers: list[dict[str, Any]] = []
+        deadline = request.environ.get("sayso.deadline", math.inf)
         with desk.place():
             for clip in uploads.clips():
                 try:
-                    answers.append({"file": clip.name, **desk.answer(clip.content, model, question)})
+                    answers.append(
+                        {"file": clip.name, **desk.answer(clip.content, model, question, deadline=deadline)}
+                    )
                 except AudioError as error:
-                    failure = {"code": error.code, "message": str(error)}
-                    answers.append({"file": clip.name, "error": failure})
+                    answers.append({"file": clip.name, **failures.worded(error)})
         return {"recognitions": answers, "model": model.name, "digest": model.digest}
 
     @routes.route("/audio", methods=["POST"])
@@ -181,7 +177,7 @@ def _may_fail(routes: Blueprint, *statuses: int) -> Any:
 
 
 def _as_json(found: dict[str, Any]) -> Response:
-    return Response(_encode(found) + "\n", content_type="application/json")
+    return Response(as_json(found), content_type="application/json")
 
 
 def _as_sentence(found: dict[str, Any]) -> str:

@@ -35,9 +35,9 @@ def register(app: Flask, settings: Settings) -> None:
     }
 
     def mistake(error: SaysoError) -> ResponseReturnValue:
-        status = STATUS.get(error.code, 400)
+        status = status_of(error)
         if request.path.startswith(PROGRAM_PATHS):
-            return jsonify(error={"code": error.code, "message": str(error)}), status
+            return jsonify(worded(error)), status
         return render_template("error.html", title="Not now", message=str(error)), status
 
     def http_error(error: HTTPException) -> ResponseReturnValue:
@@ -62,6 +62,16 @@ def register(app: Flask, settings: Settings) -> None:
     for kind in (AudioError, TeachingError, UnknownModel, BrokenModel):
         app.register_error_handler(kind, mistake)
     app.register_error_handler(HTTPException, http_error)
+
+
+def status_of(error: SaysoError) -> int:
+    """The HTTP status of a mistake."""
+    return STATUS.get(error.code, 400)
+
+
+def worded(error: SaysoError) -> dict[str, dict[str, str]]:
+    """A mistake, as programs are told of it."""
+    return {"error": {"code": error.code, "message": str(error)}}
 
 
 def _parameters(wrong: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """From a recording's bytes to an answer, with what each step took; and no more at once than allowed."""
 
+import json
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask import g, request
+from flask import g
 from werkzeug.exceptions import ServiceUnavailable
 
 from sayso import audio
@@ -19,6 +21,7 @@ from sayso.web.settings import Settings
 from sayso.web.telemetry import Telemetry
 
 RETRY_AFTER_S = 1
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,27 @@ class Desk:
         g.answered = model.name, model.digest
         return model
 
-    def answer(self, recording: bytes, model: Model, question: Question) -> dict[str, Any]:
-        """Recognise a recording.
+    def recognition(self, recording: bytes, model: Model, question: Question) -> tuple[dict[str, Any], str]:
+        """Recognise the only recording of a request.
+
+        Returns:
+            The answer, and how long it took, as `Server-Timing` has it.
+
+        Raises:
+            AudioError: it cannot be heard.
+            ServiceUnavailable: all places are taken.
+
+        """
+        began = time.perf_counter()
+        with self.place():
+            found = self.answer(recording, model, question)
+        found["model"], found["digest"] = model.name, model.digest
+        return found, f"model;dur={1000 * (time.perf_counter() - began):.2f}"
+
+    def answer(
+        self, recording: bytes, model: Model, question: Question, *, deadline: float = math.inf
+    ) -> dict[str, Any]:
+        """Recognise a recording; in a request that must be answered by a deadline in monotonic seconds.
 
         Raises:
             AudioError: it cannot be heard.
@@ -68,7 +90,7 @@ class Desk:
 
         """
         began = time.perf_counter()
-        if time.monotonic() > request.environ.get("sayso.deadline", float("inf")):
+        if time.monotonic() > deadline:
             raise ServiceUnavailable("This took too long: send fewer recordings.", retry_after=RETRY_AFTER_S)
         rate, max_seconds = model.card.sample_rate, self.settings.max_seconds
         try:
@@ -94,6 +116,11 @@ class Desk:
             model.name, found["word"], found["accepted"], decoded - began, recognized - decoded
         )
         return found
+
+
+def as_json(answer: dict[str, Any]) -> str:
+    """An answer's text."""
+    return _encode(answer) + "\n"
 
 
 def _as_dict(recognition: Recognition) -> dict[str, Any]:

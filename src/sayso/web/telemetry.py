@@ -98,6 +98,17 @@ class Telemetry:
         """Say how many recordings wait."""
         self._waiting.set(count)
 
+    def request_id(self, given: str) -> str:
+        """Name a request, as whoever sent it did if that may be."""
+        return given if REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+
+    def answered(self, route: str, status: int, seconds: float, **said: Any) -> None:
+        """Count a request, and log what is said of it."""
+        self._child(self._requests, route, str(status)).inc()
+        self._child(self._latency, route).observe(seconds)
+        if self._logs_requests:
+            self._log.info("request", extra=said | {"status": status, "ms": round(seconds * 1000, 2)})
+
     def page(self) -> tuple[bytes, str]:
         """All figures, of all workers, as Prometheus reads them; and the type of that text."""
         import prometheus_client as prometheus
@@ -120,8 +131,7 @@ class Telemetry:
 
         def outer(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
             began = time.perf_counter()
-            given = environ.get("HTTP_X_REQUEST_ID", "")
-            request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+            request_id = self.request_id(environ.get("HTTP_X_REQUEST_ID", ""))
             environ["sayso.request_id"] = request_id
             environ["sayso.deadline"] = time.monotonic() + self.request_s
             status = "500"
@@ -133,23 +143,16 @@ class Telemetry:
                 return start_response(line, headers, *rest)
 
             answer = inner(environ, start)
-            took = time.perf_counter() - began
-            route = environ.get("sayso.route", "none")
-            self._child(self._requests, route, status).inc()
-            self._child(self._latency, route).observe(took)
-            if self._logs_requests:
-                self._log.info(
-                    "request",
-                    extra={
-                        "id": request_id,
-                        "method": environ["REQUEST_METHOD"],
-                        "path": environ.get("PATH_INFO", ""),
-                        "status": int(status),
-                        "ms": round(took * 1000, 2),
-                        "bytes": int(environ.get("CONTENT_LENGTH") or 0),
-                        "client": environ.get("REMOTE_ADDR"),
-                    },
-                )
+            self.answered(
+                environ.get("sayso.route", "none"),
+                int(status),
+                time.perf_counter() - began,
+                id=request_id,
+                method=environ["REQUEST_METHOD"],
+                path=environ.get("PATH_INFO", ""),
+                bytes=int(environ.get("CONTENT_LENGTH") or 0),
+                client=environ.get("REMOTE_ADDR"),
+            )
             return answer
 
         app.wsgi_app = outer  # type: ignore[method-assign]

@@ -27,6 +27,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from sayso.web.connection import LINGER_S, READ_BYTES, ClientSocket, Connection
+from sayso.web.refusals import BUSY, SLOW, Refusal, as_bytes
 from sayso.web.settings import Settings
 
 SEND_IN_TURN_S = 1.0  # for a client to take an answer the loop sends; as long, no other is sent
@@ -38,22 +39,6 @@ MAX_SOCKETS = 64  # WebSockets in one worker
 MAX_THREADED = 64  # requests waiting for a thread
 IN_TURN = re.compile(rb"POST /(audio|api/v1/recognitions)[ ?]")  # those that recognise
 ALWAYS = re.compile(rb"GET /(healthz|readyz|metrics)[ ?]")  # an overloaded server must still say so
-
-Refusal = tuple[str, str, str]
-BUSY = ("503 Service Unavailable", "busy", "The server is busy: try again in a second.")
-SLOW = ("408 Request Timeout", "request_timeout", "The request did not arrive in time: send it again.")
-
-
-def refusal_bytes(refusal: Refusal) -> bytes:
-    """An answer that needs no application."""
-    status, code, message = refusal
-    body = f'{{"error":{{"code":"{code}","message":"{message}"}}}}\n'
-    retry = "Retry-After: 1\r\n" if refusal is BUSY else ""
-    return (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{retry}"
-        f"Connection: close\r\n\r\n{body}"
-    ).encode()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -72,6 +57,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def run(self) -> None:
         """Answer until told to stop; then finish what is under way."""
         self.telemetry = self.wsgi.extensions["sayso.telemetry"]
+        self.short_way = self.wsgi.extensions["sayso.short_way"]
         gc.freeze()  # what is there now stays, and need not be looked through again and again
         gc.set_threshold(20_000, 10, 10)
         self.poller.register(
@@ -104,7 +90,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         while self.turns:
             connection = self.turns.popleft()
             connection.sock.held = bytearray()
-            self.finish(connection, self.handle(connection))
+            self.finish(connection, self.answer(connection))
             if time.monotonic() > ends:
                 break
         now = time.monotonic()
@@ -225,9 +211,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def refuse(self, connection: Connection, refusal: Refusal) -> None:
         """Say no without asking the application, and wait a moment for the client to go."""
-        self.telemetry.refused(refusal[1])
+        self.telemetry.refused(refusal.code)
         try:
-            connection.sock.send(refusal_bytes(refusal))
+            connection.sock.send(as_bytes(refusal))
         except OSError:
             self.leave(connection)
         else:
@@ -249,6 +235,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.leave(connection)
         else:
             self.refuse(connection, SLOW)
+
+    def answer(self, connection: Connection) -> bool:
+        """Answer a recording whose turn it is; says whether the connection goes on."""
+        end = connection.wanted or 0
+        found = connection.head and self.short_way.answer(
+            connection.arrived, connection.head, end, client=connection.client[0], is_last=not self.alive
+        )
+        if not found:
+            return bool(self.handle(connection))
+        connection.sock.held += found[0]
+        connection.take(end)
+        return bool(found[1])
 
     def handle_websocket(self, connection: Connection) -> None:
         """Answer in a thread of its own."""
