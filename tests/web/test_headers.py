@@ -5,6 +5,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import sayso.web
+from sayso.web import create_app, static_files
 from web.fake_recognizer import FakeRecognizer, tone
 
 WEB = Path(sayso.web.__file__).parent
@@ -48,6 +49,20 @@ def test_what_a_page_names_is_there_and_may_be_kept(client: FlaskClient, path: s
             assert response.status_code == 200
             assert response.cache_control.immutable
             assert (response.cache_control.max_age or 0) > 30_000_000
+
+
+def test_all_workers_name_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page.js").write_text("1")
+    monkeypatch.setattr(static_files, "FOLDER", tmp_path)
+    static_files.url_path.cache_clear()
+    try:
+        before = create_app(FakeRecognizer()).static_url_path
+        (tmp_path / "page.js").write_text("2")
+        assert create_app(FakeRecognizer()).static_url_path == before  # as in a worker forked later
+        static_files.url_path.cache_clear()  # as at a reload
+        assert create_app(FakeRecognizer()).static_url_path != before
+    finally:
+        static_files.url_path.cache_clear()
 
 
 def test_modules_import_only_what_lies_beside_them() -> None:

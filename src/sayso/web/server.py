@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 
 from sayso.errors import SettingsError
-from sayso.web import ModelStore, access, create_app, telemetry
+from sayso.web import ModelStore, access, create_app, static_files, telemetry
 from sayso.web.settings import Settings
 
 THREADS = 4  # per worker, for pages, files and forms; recordings are answered by its loop
@@ -86,6 +86,8 @@ def _serve_with_gunicorn(settings: Settings, listener: socket.socket) -> None:
 
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
+            static_files.url_path.cache_clear()  # new files are seen at a reload
+            static_files.url_path()
             shared_memory = Path("/dev/shm")
             choices = {
                 "bind": f"fd://{file}",
