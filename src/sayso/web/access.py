@@ -16,6 +16,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sayso.errors import SettingsError
+from sayso.web import rates
 from sayso.web.settings import Settings
 
 REDIS_PATIENCE = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}  # seconds
@@ -108,9 +109,9 @@ def _limit_rates(app: Flask, settings: Settings) -> None:
             get_remote_address,
             app=app,
             application_limits=[settings.rate_limit],
-            storage_uri=settings.rate_storage,
+            storage_uri=rates.storage_uri(settings.rate_storage),
             storage_options=patience,
-            in_memory_fallback_enabled=True,  # without its Redis, each worker counts for itself
+            in_memory_fallback_enabled=True,  # while that is gone, each worker counts for itself
             headers_enabled=True,
         )
     except Exception as error:  # each storage has its own, for what only a setting can mend

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 
 from sayso.errors import SettingsError
-from sayso.web import ModelStore, access, create_app, static_files, telemetry
+from sayso.web import ModelStore, access, create_app, rates, static_files, telemetry
 from sayso.web.settings import Settings
 
 THREADS = 4  # per worker, for pages, files and forms; recordings are answered by its loop
@@ -43,6 +43,7 @@ def serve(settings: Settings) -> None:
     listener = _listen(settings)
     if hasattr(os, "fork"):
         with telemetry.shared_by_workers():
+            rates.prepare()
             _serve_with_gunicorn(settings, listener)
     else:
         _serve_with_waitress(settings, listener)

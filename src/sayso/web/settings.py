@@ -48,7 +48,7 @@ class Settings:
     max_listen_seconds: float = 3600.0  # for one WebSocket that is listened to
     request_s: float = 30.0  # for a request to arrive, and again to be answered
     rate_limit: str = ""  # for each client, such as "120/minute"; none if empty
-    rate_storage: str = "memory://"  # where its counts are kept: each worker's memory, or redis://host:6379
+    rate_storage: str = "memory://"  # where its counts are kept: this server's memory, or redis://host:6379
     trusted_proxies: int = 0  # how many proxies before this server say who the client is
     cors_origins: str = ""  # other sites whose pages may ask, separated by spaces; * for all; none if empty
     tokens_file: str = ""  # lines of "name sha256-of-token": then the API asks for one; no token if empty
