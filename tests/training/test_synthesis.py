@@ -3,12 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from sayso import audio
+from sayso.cli import main
 from sayso.errors import DataError
 from sayso.training import synthesis
 from sayso.training.dataset import read_clips
-from sayso.training.synthesis import common_words, draw, synthesize
+from sayso.training.synthesis import common_words, draw, phrases, synthesize
 
 needs_a_voice = pytest.mark.skipif(
     not any(map(shutil.which, synthesis.ENGINES.values())),
@@ -84,3 +86,20 @@ def test_common_words_are_none_of_the_vocabulary() -> None:
     assert len(words) > 700
     assert len(set(words)) == len(words)
     assert not set(words) & set(sayso.load().card.words)
+
+
+def test_phrases_are_several_words_and_the_seed_draws_them() -> None:
+    drawn = phrases(["river", "cotton"], 50, seed=1)
+    assert drawn == phrases(["river", "cotton"], 50, seed=1)
+    assert drawn != phrases(["river", "cotton"], 50, seed=2)
+    counts = {phrase.count("river") + phrase.count("cotton") for phrase in drawn}
+    assert counts == {2, 3, 4}
+
+
+@needs_a_voice
+def test_the_command_says_phrases_of_the_words_given(tmp_path: Path) -> None:
+    command = ["synthesize", "river", "cotton", "--phrases", "2", "--clips", "1", "-o", str(tmp_path)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    names = [folder.name for folder in tmp_path.iterdir()]
+    assert sorted(names) == sorted(phrases(["river", "cotton"], 2))

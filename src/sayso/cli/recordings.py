@@ -18,15 +18,25 @@ from sayso.cli.options import FILE, json_option, model_option
     "--clips", default=20, show_default=True, type=click.IntRange(1), help="Recordings of each word."
 )
 @click.option("--common", is_flag=True, help="Add hundreds of common English words, as strangers' speech.")
+@click.option(
+    "--phrases",
+    "count",
+    type=click.IntRange(1),
+    help="Say so many phrases of some of these words each, as running speech, and not the words.",
+)
 @click.option("--seed", default=0, show_default=True)
-def synthesize(words: tuple[str, ...], output: Path, clips: int, common: bool, seed: int) -> None:
+def synthesize(
+    words: tuple[str, ...], output: Path, clips: int, common: bool, count: int | None, seed: int
+) -> None:
     """Make recordings of WORDS in many synthetic voices (with espeak-ng, flite, festival)."""
-    from sayso.training.synthesis import common_words
+    from sayso.training.synthesis import common_words, phrases
     from sayso.training.synthesis import synthesize as speak
 
     wanted = [*words, *(common_words() if common else [])]
     if not wanted:
         raise click.UsageError("Name the words to be spoken, or give --common.")
+    if count:
+        wanted = phrases(wanted, count, seed)
     click.echo(f"{output}: {speak(wanted, output, clips=clips, seed=seed):,} recordings made")
 
 

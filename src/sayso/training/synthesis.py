@@ -34,6 +34,8 @@ _VARIANTS = tuple(
     "Hugo Jacky john Lee linda Marco Mario max Michael michel miguel Mike norbert pablo paul "
     "quincy rob robert sandro shelby steph travis victor".split()
 )
+# What stands between the words of a phrase; as often nothing.
+_LINKS = (*("" for _ in range(12)), *"the a and in with is was your this that from".split())
 _FLITE_VOICES = ("kal16", "awb", "rms", "slt")
 _FESTIVAL_VOICES = ("kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts")
 
@@ -146,6 +148,17 @@ def draw(word: str, clips: int, engines: Sequence[str], seed: int) -> list[Utter
         elif engine == "espeak-ng":
             voice = f"{random.choice(_ACCENTS)}+{random.choice(_VARIANTS)}"
         drawn.append(Utterance(word, engine, voice, *random.uniform([0.75, -1, 0], [1.35, 1, 1])))
+    return drawn
+
+
+def phrases(words: Sequence[str], count: int, seed: int = 0) -> list[str]:
+    """Phrases of two to four words each: what running speech sounds like, if not what it means."""
+    random = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(count):
+        said = [str(word) for word in random.choice(list(words), random.integers(2, 5))]
+        links = [str(link) for link in random.choice(_LINKS, len(said))]
+        drawn.append(" ".join(f"{link} {word}".strip() for link, word in zip(links, said, strict=True)))
     return drawn
 
 
