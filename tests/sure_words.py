@@ -1,4 +1,4 @@
-"""A recording of words that the default model is sure of, wherever a window begins."""
+"""Recordings of words that the default model is sure of, wherever a window begins, and of others."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,3 +28,17 @@ def sure_words(recordings: Path, words: Sequence[str]) -> NDArray[np.float32]:
     noise = np.random.default_rng(0).standard_normal(len(joined))
     result: NDArray[np.float32] = joined + np.float32(1e-4) * noise.astype(np.float32)
     return result
+
+
+def unsure_words(recordings: Path, count: int) -> NDArray[np.float32]:
+    """Speech in which the default model hears no word, again and again: words played backwards."""
+    recognizer, parts = sayso.load(), [np.zeros(RATE // 2, np.float32)]
+    settings = sayso.ListenerSettings(unsure=True)
+    for path in sorted((recordings / "happy").iterdir()):
+        said = [audio.fit_window(audio.decode(path, RATE), RATE)[::-1], np.zeros(RATE, np.float32)]
+        heard = list(sayso.listen(recognizer, [np.concatenate([*parts, *said])], settings=settings))
+        if [detection.accepted for detection in heard] == [False] * (len(parts) // 2 + 1):
+            parts += said
+        if len(parts) > 2 * count:
+            break
+    return np.concatenate(parts)

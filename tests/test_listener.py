@@ -160,6 +160,23 @@ def test_what_may_be_a_stranger_is_not_reported() -> None:
     assert not any(decider.step(sure if hop % 3 else None) for hop in range(9))  # silence is no presence
 
 
+def test_speech_without_a_word_is_reported_once_it_is_over_if_wanted() -> None:
+    word, stranger, silence = np.eye(5)[0], np.array([0.3, 0.0, 0.0, 0.0, 0.7]), np.eye(5)[3]
+    rows = [*[silence] * 5, *[stranger] * 8, *[silence] * 12, *[word] * 5, *[silence] * 12]
+    decided = {}
+    for unsure in (False, True):
+        decider = Decider(LABELS, ListenerSettings(unsure=unsure))
+        steps = [decider.step(row) for row in rows]
+        decided[unsure] = [(hop, step) for hop, step in enumerate(steps) if step]
+
+    assert [(LABELS[step.label], step.accepted) for _, step in decided[False]] == [("low", True)]
+    (over, doubt), said = decided[True]
+    assert (LABELS[doubt.label], doubt.accepted) == (UNKNOWN, False)
+    assert doubt.confidence == pytest.approx(0.7)
+    assert 13 < over < 13 + 12
+    assert [said] == decided[False]
+
+
 def test_the_minimum_count_keeps_out_what_is_short() -> None:
     chosen = ListenerSettings(smoothing_seconds=0.3, threshold=0.3, minimum_count=2, presence_threshold=0)
     decider = Decider(LABELS, chosen)

@@ -11,10 +11,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.card import is_rejection
+from sayso.card import SILENCE, is_rejection
 from sayso.errors import SettingsError
 
 _ROUNDING = 1e-6  # of a sum of probabilities, so that a presence of 1 can be reached
+_SPEECH = 0.9  # averaged probability of anything but silence from which somebody speaks
+_PAUSE_SECONDS = 0.6  # of silence: who spoke has ended; shorter, a word is said in two parts
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class ListenerSettings:
     # models learn from: of a word that is but half in the window, another one is often heard. Longer: fewer
     # wrong words; too long: fewer windows for each word, and words beside louder sounds are lost. 0: off.
     edge_seconds: float = 0.2
+    # Also report speech that has ended without one of the model's words in it, as a decision that is not
+    # `accepted`: for those who want to say "not sure" rather than nothing.
+    unsure: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.hop_seconds <= 10:
@@ -113,6 +118,7 @@ class Decision:
     label: int
     confidence: float  # the averaged probability
     hops_ago: int  # the window, of those averaged, in which the word was surest; 0 is the latest
+    accepted: bool = True  # if not, it is only what speech without a word in it resembled most; any label
 
 
 class Decider:
@@ -144,8 +150,14 @@ class Decider:
         self._history = np.zeros((settings.smoothing_hops, len(labels)))  # oldest first
         self._armed = np.ones(len(labels), np.bool_)
         self._low_hops = np.zeros(len(labels), np.int64)  # for how many hops each average is low by now
-        self._silent_hops = settings.smoothing_hops + settings.release_hops  # since a window was scored
+        self._pause_hops = max(1, round(_PAUSE_SECONDS / settings.hop_seconds))
+        self._silent_hops = (
+            settings.smoothing_hops + settings.release_hops + self._pause_hops
+        )  # since one was scored
         self._hops = settings.suppression_hops  # since the last decision
+        self._is_speech = np.array([label != SILENCE for label in labels])  # (L,)
+        self._quiet_hops = self._pause_hops  # since somebody spoke
+        self._resembled: Decision | None = None  # what is being said, as long as no word was sure
 
     def step(self, probabilities: NDArray[np.floating] | None) -> Decision | None:
         """Go one hop on.
@@ -156,7 +168,7 @@ class Decider:
         """
         self._hops += 1
         self._silent_hops = 0 if probabilities is not None else self._silent_hops + 1
-        if self._silent_hops > len(self._history) + self._settings.release_hops:
+        if self._silent_hops > len(self._history) + max(self._settings.release_hops, self._pause_hops):
             return None  # nothing is left to average, to decide or to forget
         self._history[:-1] = self._history[1:]
         self._history[-1] = 0 if probabilities is None else probabilities
@@ -164,18 +176,40 @@ class Decider:
         self._low_hops = np.where(smoothed < self._release, self._low_hops + 1, 0)
         self._armed |= self._low_hops >= self._settings.release_hops
         best = int(smoothed.argmax())
-        if (
-            self._hops < self._settings.suppression_hops
-            or smoothed[best] < self._thresholds[best]
-            or smoothed[self._is_word].sum() < self._settings.presence_threshold - _ROUNDING
-            or not (self._armed[best] and self._is_wanted[best])
-            or self._lead(best) < self._settings.minimum_count
-        ):
-            return None
+        is_sure = bool(
+            self._is_word[best]
+            and smoothed[best] >= self._thresholds[best]
+            and smoothed[self._is_word].sum() >= self._settings.presence_threshold - _ROUNDING
+            and self._lead(best) >= self._settings.minimum_count
+        )
+        unsure = self._follow(smoothed, is_sure) if self._settings.unsure else None
+        is_free = self._hops >= self._settings.suppression_hops
+        if not (is_sure and is_free and self._armed[best] and self._is_wanted[best]):
+            return unsure if is_free else None
         self._armed[best] = False
         self._hops = 0
         latest_first = self._history[::-1, best]
         return Decision(best, float(smoothed[best]), int(latest_first.argmax()))
+
+    def _follow(self, smoothed: NDArray[np.floating], is_sure: bool) -> Decision | None:
+        """Follow what is said from pause to pause; once over, and if no word was sure: what it resembled."""
+        speech = np.where(self._is_speech, smoothed, 0.0)
+        if speech.sum() < _SPEECH:
+            self._quiet_hops += 1
+            if self._quiet_hops != self._pause_hops:
+                return None
+            ended, self._resembled = self._resembled, None
+            return ended
+        label = int(speech.argmax())
+        heard = Decision(label, float(speech[label]), len(self._history) - 1, accepted=False)
+        if is_sure:
+            self._resembled = None
+        elif self._quiet_hops >= self._pause_hops or (
+            self._resembled is not None and heard.confidence > self._resembled.confidence
+        ):
+            self._resembled = heard
+        self._quiet_hops = 0
+        return None
 
     def _lead(self, label: int) -> int:
         """In how many of the averaged windows a label is the most probable; silence has no leader."""

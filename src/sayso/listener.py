@@ -32,6 +32,7 @@ class Detection:
     confidence: float  # probability, averaged over the last windows
     start_s: float  # seconds from the stream's first sample
     end_s: float
+    accepted: bool = True  # false only with the setting `unsure`: what speech without a word resembled most
 
 
 class Listener:
@@ -153,4 +154,5 @@ class Listener:
             decision.confidence,
             max(start, window_end - self._window, 0) / self.sample_rate,
             end / self.sample_rate,
+            decision.accepted,
         )

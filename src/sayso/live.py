@@ -1,6 +1,5 @@
 """What `sayso listen` does besides listening: a live line on the terminal, and programs started by words."""
 
-import dataclasses
 import json
 import math
 import os
@@ -23,6 +22,7 @@ from sayso.listening import listen
 from sayso.microphone import open_microphone
 from sayso.recognizer import Recognizer
 
+TOLD = ("word", "confidence", "start_s", "end_s")  # of a detection, as JSON
 METER_CELLS = 20
 METER_FLOOR_DBFS = -60.0
 MAX_RUNNING = 8  # programs at once: one that hangs must not fill the machine
@@ -71,7 +71,8 @@ def listen_and_print(
                 if line:
                     line.show(detection)
                 else:
-                    sys.stdout.write(json.dumps(dataclasses.asdict(detection), ensure_ascii=False) + "\n")
+                    told = {field: getattr(detection, field) for field in TOLD}
+                    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
                 sys.stdout.flush()
                 if programs:
                     programs.start(detection)

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from sayso.errors import SettingsError
-from sayso.web import Settings, access, create_app
+from sayso.web import ModelStore, Settings, access, create_app
 from web.fake_recognizer import FakeRecognizer, tone
 
 TOKEN = "a long and secret word"
@@ -49,6 +50,40 @@ def test_others_are_asked_for_one(tokens: Path, path: str, sent: str | None) -> 
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
     assert response.get_json()["error"]["code"] == "unauthorized"
+
+
+def bearer(token: str) -> str:
+    return "bearer." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"),
+    [
+        (f"sayso, {bearer(TOKEN)}", 426),  # allowed, and told to ask for a WebSocket
+        (bearer(TOKEN), 426),
+        (f"sayso, {bearer('wrong')}", 401),
+        ("sayso, bearer.%%%", 401),
+        ("sayso, bearer.", 401),
+        ("sayso", 401),
+    ],
+)
+def test_a_pages_websocket_brings_its_token_as_a_subprotocol(tokens: Path, offered: str, status: int) -> None:
+    client = client_of(tokens_file=str(tokens))
+
+    response = client.get("/api/v1/listen", headers={"Sec-WebSocket-Protocol": offered})
+
+    assert response.status_code == status
+
+
+def test_what_a_token_opened_no_proxy_keeps(tokens: Path) -> None:
+    model = ModelStore()
+    settings = Settings(tokens_file=str(tokens))
+    client = create_app(model, settings).test_client()
+    address = f"/api/v1/models/default.onnx?digest={model.known()[1]}"
+
+    response = client.get(address, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    assert response.headers["Cache-Control"] == "private, max-age=31536000, immutable"
 
 
 def test_pages_and_health_need_none(tokens: Path) -> None:

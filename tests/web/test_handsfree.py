@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Playwright, expect
 import sayso
 from sayso import audio
 from sayso.evaluation.stream_recordings import StreamRecording, build_recording
+from sure_words import unsure_words
 from web import scripts
 from web.browsing import Watch, browsing, clips_of, microphone_playing
 from web.serving import Server
@@ -118,6 +119,24 @@ def listened(
             page.click("#talk")
             page.wait_for_selector("[data-state=resting]", timeout=60_000)
         return {place: heard_on(page) for place, page in pages.items()}, watches
+
+
+@pytest.mark.parametrize("place", ["browser", "server"])
+def test_speech_without_a_word_is_not_sure_and_no_word(
+    playwright: Playwright, server: Server, speech_commands: Path, tmp_path: Path, place: str
+) -> None:
+    if place == "browser":
+        scripts.engine()
+    flags = microphone_playing(unsure_words(speech_commands, 1), tmp_path)
+    with browsing(playwright, server.address + "/listen", *flags, manner="handsfree", place=place) as page:
+        if place == "browser":
+            page.wait_for_selector("[data-engine=ready]", timeout=60_000)
+        page.click("#talk")
+        expect(page.locator("#word")).to_have_text("not sure")
+        expect(page.locator("#word")).to_have_attribute("data-tone", "quiet")
+        expect(page.locator("#sureness")).to_contain_text("perhaps “")
+        expect(page.locator("#instrument")).to_have_attribute("data-state", "listening")
+        expect(page.locator("#heard li")).to_have_count(0)
 
 
 @pytest.mark.parametrize("place", ["browser", "server"])

@@ -22,7 +22,7 @@ import sayso
 from sayso import audio
 from sayso.web import ModelStore, listen_socket
 from sayso.web.listen_socket import MAX_MESSAGE_BYTES, Conversation
-from sure_words import RATE, sure_words
+from sure_words import RATE, sure_words, unsure_words
 from web.serving import SERVE_WITHOUT_FORK, Server, serving
 
 WORDS = ("left", "yes", "stop", "five")
@@ -121,6 +121,17 @@ def test_model_and_words_may_be_chosen(server: Server, speech: NDArray[np.float3
     assert {one["model"] for one in found} <= {"m5"}
 
 
+def test_speech_without_a_word_is_told_of_where_wanted(server: Server, speech_commands: Path) -> None:
+    content = pcm(unsure_words(speech_commands, 2))
+    found = {}
+    for unsure in (False, True):
+        with open_socket(server) as client:
+            found[unsure] = hear(client, content, 32_000, unsure=unsure)
+    assert found[False] == []
+    assert [one["accepted"] for one in found[True]] == [False, False]
+    assert all(one["word"] and 0 < one["confidence"] < 1 for one in found[True])
+
+
 def test_many_listen_at_once_and_none_starves(speech: NDArray[np.float32]) -> None:
     content, listeners = pcm(speech), 12
     recording = audio.encode_wav(speech[: 2 * RATE], RATE)
@@ -174,6 +185,7 @@ def test_who_goes_without_a_word_leaves_nothing_behind(speech: NDArray[np.float3
         (['{"words": "left"}'], 1008, "list of texts"),
         (['{"words": []}'], 1008, "one or more"),
         (['{"language": "en"}'], 1008, "nothing else"),
+        (['{"unsure": 1}'], 1008, "Unsure must be true or false."),
         ([b"\0\0", '{"sample_rate": 16000}'], 1008, "before the first sound"),
         ([b"\0" * (MAX_MESSAGE_BYTES + 2)], 1009, ""),
         ([[b"\0" * MAX_MESSAGE_BYTES, b"\0\0"]], 1009, ""),

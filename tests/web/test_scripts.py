@@ -13,9 +13,10 @@ import soxr
 from numpy.typing import NDArray
 
 import sayso
-from sayso.card import SILENCE, UNKNOWN
+from sayso.card import SILENCE, UNKNOWN, Calibration, ModelCard
 from sayso.decision import Decider, ListenerSettings
 from sayso.listener import Listener
+from sayso.listening import settings_for
 from sayso.recognizer import bundled
 from web import scripts
 
@@ -26,6 +27,8 @@ SETTINGS: tuple[dict[str, object], ...] = (
     {"words": ["stop", "no"], "smoothing_seconds": 0.5, "minimum_count": 3, "release_ratio": 0.9},
     {"hop_seconds": 0.25, "smoothing_seconds": 0.25, "minimum_count": 1, "suppression_seconds": 1.0},
     {"gate_dbfs": -20.0, "edge_seconds": 0.0, "release_seconds": 0.6},
+    {"unsure": True},
+    {"unsure": True, "words": ["stop"], "presence_threshold": 0.0, "smoothing_seconds": 0.5},
 )
 
 
@@ -77,13 +80,43 @@ def test_the_same_scores_are_the_same_decisions(tmp_path: Path, chosen: dict[str
     )
 
     assert isinstance(result, list)
-    assert sum(decision is not None for decision in expected) >= 5
+    decided = [decision.accepted for decision in expected if decision]
+    assert decided.count(True) >= 5
+    assert (decided.count(False) >= 5) == settings.unsure
     for found, decision in zip(result, expected, strict=True):
         if decision is None:
             assert found is None
         else:
             assert (found["label"], found["hopsAgo"]) == (decision.label, decision.hops_ago)
+            assert found["accepted"] == decision.accepted
             assert found["confidence"] == pytest.approx(decision.confidence, abs=1e-9)
+
+
+@pytest.mark.parametrize("clips", [(), (3, 5, 0, 40, 4000), (3, 300, 0, 0, 0)])
+@pytest.mark.parametrize("words", [None, ["stop"], ["stop", "no"]])
+@pytest.mark.parametrize("threshold", [0.0, 0.93])
+def test_a_taught_model_is_listened_with_as_in_a_program(
+    tmp_path: Path, clips: tuple[int, ...], words: list[str] | None, threshold: float
+) -> None:
+    card = ModelCard(
+        name="mine",
+        architecture="m5",
+        labels=LABELS,
+        sample_rate=16_000,
+        training_clips=clips,
+        calibration=Calibration(threshold=threshold),
+    )
+
+    result = node(
+        """const { SETTINGS } = await load("decision.js");
+        const { settingsFor } = await load("listening.js");
+        result = { ...SETTINGS, ...settingsFor(...values) };""",
+        json.loads(card.to_json()),
+        words,
+        folder=tmp_path,
+    )
+
+    assert result == json.loads(json.dumps(dataclasses.asdict(settings_for(card, words))))
 
 
 def plausible_scores(count: int) -> list[list[float] | None]:
@@ -154,6 +187,7 @@ def test_the_same_stream_is_the_same_detections_however_it_is_chopped(
     assert isinstance(result, list)
     for detections in result:
         assert [found["word"] for found in detections] == [detection.word for detection in expected]
+        assert [found["accepted"] for found in detections] == [detection.accepted for detection in expected]
         for found, detection in zip(detections, expected, strict=True):
             assert found["start_s"] == pytest.approx(detection.start_s)
             assert found["end_s"] == pytest.approx(detection.end_s)

@@ -4,6 +4,8 @@ All three are off until an operator's settings turn them on. They guard what pro
 not what watches the server.
 """
 
+import base64
+import contextlib
 import hashlib
 import hmac
 import re
@@ -85,7 +87,7 @@ def _ask_for_tokens(app: Flask, file: Path) -> None:
     def ask() -> None:
         if not is_guarded():
             return
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, token = _credentials().partition(" ")
         digest = hashlib.sha256(token.strip().encode()).digest()
         # All are compared, each in constant time: how long it takes tells nothing.
         matches = sum(hmac.compare_digest(digest, known) for known in digests)
@@ -94,6 +96,19 @@ def _ask_for_tokens(app: Flask, file: Path) -> None:
                 "Send a token that this server knows: -H 'Authorization: Bearer TOKEN'.",
                 www_authenticate=WWWAuthenticate("bearer", {"realm": "sayso"}),
             )
+
+
+def _credentials() -> str:
+    """The request's `Authorization`; of a page's WebSocket, which can send none, what stands for it.
+
+    That is a subprotocol beside the real one: `bearer.` and the token in base64url without `=`.
+    """
+    for offered in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+        kind, _, encoded = offered.strip().partition(".")
+        if kind == "bearer":
+            with contextlib.suppress(ValueError):  # not base64, or not UTF-8
+                return "Bearer " + base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    return request.headers.get("Authorization", "")
 
 
 def _limit_rates(app: Flask, settings: Settings) -> None:

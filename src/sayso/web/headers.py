@@ -64,6 +64,10 @@ def register(app: Flask, store: ModelStore) -> None:
             headers["Cache-Control"] = KEPT_FOR_EVER
             # The pages' service worker lies among the static files and is for all pages.
             headers["Service-Worker-Allowed"] = "/"
+        elif "Authorization" in request.headers and headers.get("Cache-Control") == KEPT_FOR_EVER:
+            headers["Cache-Control"] = KEPT_FOR_EVER.replace(
+                "public", "private"
+            )  # no proxy gives it to others
         elif request.endpoint and request.endpoint.startswith("pages."):
             headers["Cache-Control"] = "no-cache"
         elif "Cache-Control" not in headers or response.status_code >= 400:

@@ -1,9 +1,12 @@
 """Listening over a WebSocket: sound goes in, words come out, for clients that cannot run the model.
 
-    client  {"sample_rate": 48000, "model": null, "words": null}    text; it and its keys may be left out
-    client  16-bit little-endian mono samples                       binary messages of any even size
-    server  {"word", "confidence", "start_s", "end_s", "model", "digest"}    text, for each word
-    client  {"finish": true}                                        text: asks for the last words and the end
+    client  {"sample_rate": 48000, "model": null, "words": null, "unsure": false}    text; may be left out
+    client  16-bit little-endian mono samples    binary messages of any even size
+    server  {"word", "confidence", "start_s", "end_s", "accepted", "model", "digest"}    text, for each word
+    client  {"finish": true}    text: asks for the last words and the end
+
+With `unsure`, there is an answer also for speech that is over and held no word: it is not `accepted`, and its
+`word` is the label that it resembled most.
 
 Whatever else happens is a close whose reason is one sentence. A conversation is read, answered and written by
 one thread, one message at a time: who sends faster than is listened finds the connection full, and who sends
@@ -24,6 +27,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
 from sayso.audio import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
@@ -34,6 +38,7 @@ from sayso.web.models import Model, ModelStore
 from sayso.web.settings import Settings
 
 PATH = "/api/v1/listen"
+SUBPROTOCOL = Subprotocol("sayso")  # may be asked for, and must be beside a token (see `access`)
 MAX_MESSAGE_BYTES = 2**17
 MAX_REASON_BYTES = 123  # of a close, by RFC 6455
 IDLE_S = 30.0  # without a message: the client has gone
@@ -49,12 +54,12 @@ def blueprint(store: ModelStore, settings: Settings) -> Blueprint:
     @routes.get(PATH, websocket=True)
     def listen() -> Response:
         """Answer with the words in a stream of samples."""
-        key = _agree(settings.cors_origins.split())
+        agreed = _agree(settings.cors_origins.split())
         connection = request.environ.get("gunicorn.socket")
         if connection is None:
             raise NoStreamsHere
         conversation = Conversation(store, settings.max_listen_seconds)
-        return _Switched(key, conversation.hold(connection))
+        return _Switched(agreed, conversation.hold(connection))
 
     return routes
 
@@ -78,23 +83,22 @@ class NoStreamsHere(HTTPException):
 class _Switched(Response):
     """The answer that ends HTTP on a connection; its body talks on the socket itself."""
 
-    def __init__(self, accept_key: str, conversation: Iterator[bytes]) -> None:
-        headers = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Accept": accept_key}
-        super().__init__(conversation, 101, headers)
+    def __init__(self, agreed: dict[str, str], conversation: Iterator[bytes]) -> None:
+        super().__init__(conversation, 101, {"Upgrade": "websocket", "Connection": "upgrade"} | agreed)
         del self.headers["Content-Type"]
 
     def get_app_iter(self, environ: object) -> Iterator[bytes]:  # noqa: ARG002
         return self.response  # type: ignore[return-value]  # Werkzeug leaves out the body of a 101
 
 
-def _agree(other_origins: list[str]) -> str:
+def _agree(other_origins: list[str]) -> dict[str, str]:
     """Check the request for a WebSocket.
 
     Browsers let any page open a WebSocket to any server and say only whose page it is; so that no stranger's
     page listens through a visitor's rights, it must be ours or one of `other_origins`.
 
     Returns:
-        the value of `Sec-WebSocket-Accept`.
+        the headers that agree to it.
 
     Raises:
         Forbidden: a page of another site.
@@ -108,11 +112,13 @@ def _agree(other_origins: list[str]) -> str:
         raise Forbidden(f"Pages of {origin} may not listen here: the operator can add it to `cors_origins`.")
     if request.headers.get("Upgrade", "").lower() != "websocket":
         raise UpgradeRequired
-    protocol = ServerProtocol()
+    protocol = ServerProtocol(
+        select_subprotocol=lambda _, offered: SUBPROTOCOL if SUBPROTOCOL in offered else None
+    )
     answer = protocol.accept(Request(PATH, Headers(request.headers.items())))
     if answer.status_code != 101:
         raise BadRequest(f"This is no proper request for a WebSocket: {protocol.handshake_exc}.")
-    return answer.headers["Sec-WebSocket-Accept"]
+    return {name: value for name, value in answer.headers.raw_items() if name.startswith("Sec-")}
 
 
 class _Ended(Exception):
@@ -217,17 +223,24 @@ class Conversation:
         self._start(**wish)
 
     def _start(
-        self, sample_rate: object = None, model: object = None, words: object = None, **others: object
+        self,
+        sample_rate: object = None,
+        model: object = None,
+        words: object = None,
+        unsure: object = False,
+        **others: object,
     ) -> None:
         """Begin to listen as the client wishes."""
         if others:
-            raise SettingsError("A first message may say sample_rate, model and words, nothing else.")
+            raise SettingsError("A first message may say sample_rate, model, words and unsure, nothing else.")
         if model is not None and not isinstance(model, str):
             raise SettingsError("The model must be a name.")
         if words is not None and not (
             isinstance(words, list) and all(isinstance(word, str) for word in words)
         ):
             raise SettingsError("The words must be a list of texts.")
+        if not isinstance(unsure, bool):
+            raise SettingsError("Unsure must be true or false.")
         self._model = self._store.get(model)
         recognizer = cast(Scores, self._model.recognizer)  # what reads model files also scores windows
         rate = recognizer.card.sample_rate if sample_rate is None else sample_rate
@@ -236,7 +249,8 @@ class Conversation:
                 f"The sample rate must be a whole number from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}."
             )
         self._rate = rate
-        self._hearing = Hearing(recognizer, sample_rate=rate, settings=settings_for(recognizer.card, words))
+        settings = dataclasses.replace(settings_for(recognizer.card, words), unsure=unsure)
+        self._hearing = Hearing(recognizer, sample_rate=rate, settings=settings)
 
     def _hear(self, message: bytes) -> None:
         if len(message) % 2:

@@ -40,6 +40,18 @@ export function showHeard(heard) {
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
     word.animate([{ opacity: 0.3 }, { opacity: 1 }], { duration: 160, easing: "ease-out" });
   }
+  age();
+}
+
+/** Speech of a stream without a word in it: said quietly, and not aloud; other people's talk is full of it.
+ * @param {Heard} heard */
+export function showUnsure(heard) {
+  showAnswer({ ...heard, accepted: false });
+  spoken.textContent = "";
+  age();
+}
+
+function age() {
   ageing = setTimeout(() => {
     word.dataset.age = "old";
   }, FRESH_MS);

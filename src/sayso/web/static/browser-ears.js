@@ -5,6 +5,7 @@
 import { REJECTIONS, probabilities, windowSamples } from "./card.js";
 import { indexOfLargest } from "./decision.js";
 import { Listener } from "./listener.js";
+import { settingsFor } from "./listening.js";
 import { Resampler } from "./resampler.js";
 
 /** @typedef {import("./engine.js").Model} Model */
@@ -13,7 +14,9 @@ import { Resampler } from "./resampler.js";
 /** @typedef {import("./listener.js").Detection} Detection */
 /** A word that was heard in a stream, and what else it may have been.
  * @typedef {{ word: string, confidence: number, start_s: number, end_s: number, alternatives: Alternative[] }} Heard */
-/** @typedef {{ onHeard: (heard: Heard) => void, onFailed: (error: unknown) => void }} Events */
+/** `onUnsure` is told of speech without a word in it, and what that resembled.
+ * @typedef {{ onHeard: (heard: Heard) => void, onUnsure?: (heard: Heard) => void, onFailed: (error: unknown) => void }}
+ *   Events */
 /** What listens to a stream, wherever it does.
  * @typedef {{ feed: (samples: Float32Array) => void, finish: () => Promise<void>, close: () => void,
  *   modelMilliseconds: number | null }} Stream */
@@ -62,13 +65,14 @@ export async function recognizeHere(model, samples) {
  * @param {Promise<Model>} model
  * @param {number} sampleRate of the samples fed, in hertz
  * @param {Events} events
- * @param {Partial<import("./decision.js").ListenerSettings>} [settings]
+ * @param {string[] | null} [words] those to report; all where left out
  * @returns {Stream}
  */
-export function listenHere(model, sampleRate, { onHeard, onFailed }, settings = {}) {
+export function listenHere(model, sampleRate, { onHeard, onUnsure, onFailed }, words = null) {
   let isOpen = true;
   const hearing = model.then((ready) => {
     const { card } = ready;
+    const settings = { ...settingsFor(card, words), unsure: onUnsure !== undefined };
     const listener = new Listener(
       async (windows, count) => {
         const scores = await ready.score(windows, count);
@@ -87,8 +91,9 @@ export function listenHere(model, sampleRate, { onHeard, onFailed }, settings = 
   const step = async (hear) => {
     try {
       const ears = await hearing;
-      for (const { averages, ...detection } of isOpen ? await hear(ears) : []) {
-        if (isOpen) onHeard({ ...detection, alternatives: ranked(ears.card.labels, averages) });
+      for (const { averages, accepted, ...detection } of isOpen ? await hear(ears) : []) {
+        const tell = accepted ? onHeard : onUnsure;
+        if (isOpen) tell?.({ ...detection, alternatives: ranked(ears.card.labels, averages) });
       }
     } catch (error) {
       if (isOpen) onFailed(error);

@@ -5,12 +5,13 @@
 const METADATA_KEY = "sayso";
 const METADATA_FIELD = 14; // of ONNX's ModelProto: `metadata_props`, each with a key (1) and a value (2)
 
+export const SILENCE = "_silence_";
 /** Labels that stand for the absence of any known word. */
-export const REJECTIONS = ["_silence_", "_unknown_"];
+export const REJECTIONS = [SILENCE, "_unknown_"];
 
 /**
  * @typedef {{
- *   name: string, labels: string[], sample_rate: number, window_seconds: number,
+ *   name: string, labels: string[], sample_rate: number, window_seconds: number, training_clips?: number[],
  *   calibration: { temperature: number, threshold: number },
  * }} Card
  */

@@ -4,9 +4,11 @@
  * The same as `decision.py`, line by line; the tests hold both to the same sequences.
  */
 
-import { REJECTIONS } from "./card.js";
+import { REJECTIONS, SILENCE } from "./card.js";
 
 const ROUNDING = 1e-6; // of a sum of probabilities, so that a presence of 1 can be reached
+const SPEECH = 0.9; // averaged probability of anything but silence from which somebody speaks
+const PAUSE_SECONDS = 0.6; // of silence: who spoke has ended; shorter, a word is said in two parts
 
 /** How eagerly a listener reports words; `decision.py` says what each does. */
 export const SETTINGS = {
@@ -24,16 +26,21 @@ export const SETTINGS = {
   minimum_count: 2,
   gate_dbfs: -60,
   edge_seconds: 0.2,
+  unsure: false,
 };
 
 /** @typedef {typeof SETTINGS} ListenerSettings */
-/** A word, decided at some hop: its label, averaged probability, how many hops ago it was surest, and all averages.
- * @typedef {{ label: number, confidence: number, hopsAgo: number, averages: number[] }} Decision */
+/** A word, decided at some hop: its label, averaged probability, how many hops ago it was surest, and all averages; not
+ * accepted if it is only what speech without a word in it resembled most.
+ * @typedef {{ label: number, confidence: number, hopsAgo: number, averages: number[], accepted: boolean }} Decision */
 
 /** Decides at each hop whether a word was said; remembers as much as it averages. */
 export class Decider {
   #hops;
   #silentHops;
+  #quietHops; // since somebody spoke
+  /** @type {Decision | null} what is being said, as long as no word was sure */
+  #resembled = null;
 
   /** @param {string[]} labels @param {ListenerSettings} settings */
   constructor(labels, settings) {
@@ -47,12 +54,16 @@ export class Decider {
     this.presenceThreshold = settings.presence_threshold;
     this.isWanted = labels.map((label) => !REJECTIONS.includes(label) && (settings.words?.includes(label) ?? true));
     this.isWord = labels.map((label) => !REJECTIONS.includes(label));
+    this.isSpeech = labels.map((label) => label !== SILENCE);
+    this.unsure = settings.unsure;
     /** @type {ArrayLike<number>[]} oldest first */
     this.history = Array.from({ length: this.smoothingHops }, () => new Float64Array(labels.length));
     this.armed = labels.map(() => true);
     this.lowHops = labels.map(() => 0); // for how many hops each average is low by now
-    this.#silentHops = this.smoothingHops + this.releaseHops; // since a window was scored
+    this.pauseHops = hopsIn(PAUSE_SECONDS);
+    this.#silentHops = this.smoothingHops + this.releaseHops + this.pauseHops; // since one was scored
     this.#hops = this.suppressionHops; // since the last decision
+    this.#quietHops = this.pauseHops;
   }
 
   /**
@@ -64,7 +75,8 @@ export class Decider {
   step(probabilities) {
     this.#hops += 1;
     this.#silentHops = probabilities === null ? this.#silentHops + 1 : 0;
-    if (this.#silentHops > this.smoothingHops + this.releaseHops) return null; // nothing left to forget
+    const forgotten = this.smoothingHops + Math.max(this.releaseHops, this.pauseHops);
+    if (this.#silentHops > forgotten) return null; // nothing left to average, to decide or to forget
     this.history.shift();
     this.history.push(probabilities ?? new Float64Array(this.armed.length));
     const smoothed = this.armed.map((_, label) => this.#average(label));
@@ -74,19 +86,44 @@ export class Decider {
     });
     const best = indexOfLargest(smoothed);
     const presence = smoothed.reduce((sum, level, label) => (this.isWord[label] ? sum + level : sum), 0);
-    if (
-      this.#hops < this.suppressionHops ||
-      smoothed[best] < this.thresholds[best] ||
-      presence < this.presenceThreshold - ROUNDING ||
-      !(this.armed[best] && this.isWanted[best]) ||
-      this.#lead(best) < this.minimumCount
-    ) {
-      return null;
-    }
+    const isSure =
+      this.isWord[best] &&
+      smoothed[best] >= this.thresholds[best] &&
+      presence >= this.presenceThreshold - ROUNDING &&
+      this.#lead(best) >= this.minimumCount;
+    const unsure = this.unsure ? this.#follow(smoothed, isSure) : null;
+    const isFree = this.#hops >= this.suppressionHops;
+    if (!(isSure && isFree && this.armed[best] && this.isWanted[best])) return isFree ? unsure : null;
     this.armed[best] = false;
     this.#hops = 0;
-    const latestFirst = this.history.map((row) => row[best]).reverse();
-    return { label: best, confidence: smoothed[best], hopsAgo: indexOfLargest(latestFirst), averages: smoothed };
+    const hopsAgo = indexOfLargest(this.history.map((row) => row[best]).reverse());
+    return { label: best, confidence: smoothed[best], hopsAgo, averages: smoothed, accepted: true };
+  }
+
+  /**
+   * Follow what is said from pause to pause; once over, and if no word was sure: what it resembled.
+   *
+   * @param {number[]} smoothed
+   * @param {boolean} isSure
+   * @returns {Decision | null}
+   */
+  #follow(smoothed, isSure) {
+    const speech = smoothed.map((level, label) => (this.isSpeech[label] ? level : 0));
+    if (speech.reduce((sum, level) => sum + level, 0) < SPEECH) {
+      this.#quietHops += 1;
+      if (this.#quietHops !== this.pauseHops) return null;
+      const ended = this.#resembled;
+      this.#resembled = null;
+      return ended;
+    }
+    const label = indexOfLargest(speech);
+    const heard = { label, confidence: speech[label], hopsAgo: this.smoothingHops - 1, averages: smoothed, accepted: false };
+    if (isSure) this.#resembled = null;
+    else if (this.#quietHops >= this.pauseHops || (this.#resembled && heard.confidence > this.#resembled.confidence)) {
+      this.#resembled = heard;
+    }
+    this.#quietHops = 0;
+    return null;
   }
 
   /** @param {number} label */

@@ -1,7 +1,7 @@
 /**
  * The thread that computes: one model, run by onnxruntime-web.
  *
- * Takes `{id, model}` once, with a model file or its address, then `{id, windows, count}` any number of times;
+ * Takes `{id, model, headers}` once, with a model file or its address and what to send there, then `{id, windows, count}` any number of times;
  * answers each with `{id, ...result}` or `{id, reason, message}`, in order.
  */
 
@@ -9,7 +9,7 @@ import { readCard } from "./card.js";
 
 /** @typedef {import("onnxruntime-web").InferenceSession} Session */
 /** @typedef {import("./card.js").Card} Card */
-/** @typedef {{ id: number, model: string | Blob } | { id: number, windows: Float32Array, count: number }} Question */
+/** @typedef {{ id: number, model: string | Blob, headers: Record<string, string> } | { id: number, windows: Float32Array, count: number }} Question */
 
 // The DOM's types know this scope as a window; a worker's other end has the very methods that are used here.
 const scope = /** @type {Worker} */ (/** @type {unknown} */ (self));
@@ -31,7 +31,7 @@ scope.onmessage = ({ data }) => {
 async function answer(question) {
   const { id } = question;
   try {
-    if ("model" in question) scope.postMessage({ id, ...(await load(question.model)) });
+    if ("model" in question) scope.postMessage({ id, ...(await load(question.model, question.headers)) });
     else {
       const scores = await score(question.windows, question.count);
       scope.postMessage({ id, ...scores }, [scores.logits.buffer, scores.embedding.buffer]);
@@ -43,20 +43,20 @@ async function answer(question) {
 }
 
 class Failure extends Error {
-  /** @param {"absent" | "unreachable" | "model"} reason @param {unknown} cause */
+  /** @param {import("./engine.js").EngineReason} reason @param {unknown} cause */
   constructor(reason, cause) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
     this.reason = reason;
   }
 }
 
-/** @param {string | Blob} model @returns {Promise<{ card: Card }>} */
-async function load(model) {
+/** @param {string | Blob} model @param {Record<string, string>} headers @returns {Promise<{ card: Card }>} */
+async function load(model, headers) {
   const [ort, file] = await Promise.all([
     runtime.catch((error) => {
       throw new Failure("absent", error);
     }),
-    model instanceof Blob ? model.arrayBuffer().then((content) => new Uint8Array(content)) : fetchModel(model),
+    model instanceof Blob ? model.arrayBuffer().then((content) => new Uint8Array(content)) : fetchModel(model, headers),
   ]);
   const card = readCard(file);
   ort.env.wasm.numThreads = 1;
@@ -67,12 +67,12 @@ async function load(model) {
   return { card };
 }
 
-/** @param {string} address */
-async function fetchModel(address) {
-  const response = await fetch(address).catch((error) => {
+/** @param {string} address @param {Record<string, string>} headers */
+async function fetchModel(address, headers) {
+  const response = await fetch(address, { headers }).catch((error) => {
     throw new Failure("unreachable", error);
   });
-  if (!response.ok) throw new Failure("model", `${address}: ${response.status}`);
+  if (!response.ok) throw new Failure(response.status === 401 ? "locked" : "model", `${address}: ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 

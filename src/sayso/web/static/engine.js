@@ -2,12 +2,14 @@
  * A model file that runs in this browser, in a thread of its own. Nothing that it hears leaves the page.
  */
 
+import { askForToken, headers } from "./token.js";
+
 /** @typedef {import("./card.js").Card} Card */
 /** @typedef {{ logits: Float32Array, embedding: Float32Array, milliseconds: number }} Scores */
 /**
- * `absent`: this server was built without the engine; `unreachable`: the model could not be fetched;
- * `model`: it is no model, or this browser cannot run it.
- * @typedef {"absent" | "unreachable" | "model"} EngineReason
+ * `absent`: this server was built without the engine; `unreachable`: the model could not be fetched; `locked`: the
+ * server wants a token for it; `model`: it is no model, or this browser cannot run it.
+ * @typedef {"absent" | "unreachable" | "locked" | "model"} EngineReason
  */
 /** @typedef {{ resolve: (answer: any) => void, reject: (error: unknown) => void }} Question */
 
@@ -31,7 +33,7 @@ export async function loadModel(source) {
   const thread = new Thread();
   try {
     const model = source instanceof Blob ? source : new URL(source, document.baseURI).href;
-    const { card } = await thread.ask({ model });
+    const { card } = await thread.load(model);
     return new Model(card, thread);
   } catch (error) {
     thread.close();
@@ -84,6 +86,17 @@ class Thread {
       for (const { reject } of this.#questions.values()) reject(new EngineError("absent", event.message));
       this.#questions.clear();
     };
+  }
+
+  /** @param {string | Blob} model @returns {Promise<{ card: Card }>} */
+  async load(model) {
+    for (;;) {
+      try {
+        return await this.ask({ model, headers: headers() });
+      } catch (error) {
+        if (!(error instanceof EngineError && error.reason === "locked" && (await askForToken()))) throw error;
+      }
+    }
   }
 
   /** @param {object} message @returns {Promise<any>} */

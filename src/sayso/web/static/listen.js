@@ -5,7 +5,7 @@
  * take's last moment), asking (whoever hears). A press while asking gives the question up for a new take.
  */
 
-import { showAnswer, showHeard, showListening, showProblem, showWaiting } from "./answer.js";
+import { showAnswer, showHeard, showListening, showProblem, showUnsure, showWaiting } from "./answer.js";
 import { keepChoices, readChoices } from "./choices.js";
 import { onChosenFile } from "./chosen-file.js";
 import { decode, LARGEST_BYTES } from "./decode.js";
@@ -117,6 +117,7 @@ function startStream(open) {
       showTiming(staysHere() ? 0 : null, mine.modelMilliseconds);
       void addToHistory(heard, tape.cut(heard, KEPT_S), sampleRate);
     },
+    onUnsure: showUnsure,
     onFailed: (error) => {
       if (stream !== mine) return;
       stream = null;

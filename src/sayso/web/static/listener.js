@@ -12,8 +12,10 @@ const FLOOR = 1e-5; // level taken for digital silence: -100 dB
 
 /** @typedef {import("./decision.js").ListenerSettings} ListenerSettings */
 /** @typedef {import("./decision.js").Decision} Decision */
-/** A word, the stretch of the stream in which it was heard, and the averaged probability of every label.
- * @typedef {{ word: string, confidence: number, start_s: number, end_s: number, averages: number[] }} Detection */
+/** A word, the stretch of the stream in which it was heard, and the averaged probability of every label; `accepted` is
+ * false only with the setting `unsure`.
+ * @typedef {{ word: string, confidence: number, start_s: number, end_s: number, averages: number[], accepted: boolean }}
+ *   Detection */
 /** Turns windows, one after another, into a row of probabilities for each.
  * @typedef {(windows: Float32Array, count: number) => ArrayLike<number>[] | Promise<ArrayLike<number>[]>} Score */
 
@@ -145,6 +147,7 @@ export class Listener {
       start_s: Math.max(start, windowEnd - this.window, 0) / this.sampleRate,
       end_s: end / this.sampleRate,
       averages: decision.averages,
+      accepted: decision.accepted,
     };
   }
 }

@@ -74,7 +74,7 @@ function model() {
       const reason = error instanceof EngineError ? error.reason : "model";
       instrument.dataset.engine = reason;
       if (place !== "browser") return;
-      if (reason === "unreachable") note.textContent = text.place.unreachable;
+      if (reason === "unreachable" || reason === "locked") note.textContent = text.place[reason];
       else useServer(reason);
     },
   );
@@ -102,7 +102,8 @@ function useServer(reason) {
 export async function recognizeSamples(samples, sampleRate, signal) {
   if (!staysHere()) return recognizeFile(new Blob([encodeWav(samples, sampleRate)], { type: "audio/wav" }), signal);
   const here = await model().catch((error) => {
-    if (staysHere()) throw new ServerError(text.place.unreachable, { cause: error });
+    const isLocked = error instanceof EngineError && error.reason === "locked";
+    if (staysHere()) throw new ServerError(isLocked ? text.place.locked : text.place.unreachable, { cause: error });
     return null; // no engine: the server hears
   });
   if (here === null) return recognizeSamples(samples, sampleRate, signal);

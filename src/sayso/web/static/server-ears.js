@@ -4,6 +4,7 @@
 
 import { ServerError } from "./server.js";
 import { text } from "./text.js";
+import { isAllowedNow, protocols } from "./token.js";
 
 /** @typedef {import("./browser-ears.js").Events} Events */
 /** @typedef {import("./browser-ears.js").Stream} Stream */
@@ -19,10 +20,9 @@ const FINISHED_MS = 15_000; // and as long again as the sound itself: the server
  * @param {Events} events
  * @returns {Stream}
  */
-export function listenThere(address, model, sampleRate, { onHeard, onFailed }) {
+export function listenThere(address, model, sampleRate, { onHeard, onUnsure, onFailed }) {
   const url = new URL(address, document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(url);
   let isOpen = true;
   let isFinishing = false;
   let seconds = 0; // of sound
@@ -35,24 +35,40 @@ export function listenThere(address, model, sampleRate, { onHeard, onFailed }) {
     isOpen = false;
     onEnd();
   };
-  /** @type {Promise<void>} */
-  let turn = new Promise((resolve) => {
-    socket.onopen = () => {
-      socket.send(JSON.stringify({ sample_rate: sampleRate, model }));
-      resolve();
+  /** @type {() => void} */
+  let onOpened = () => {};
+  let turn = /** @type {Promise<void>} */ (new Promise((resolve) => (onOpened = resolve)));
+  const connect = () => {
+    const opening = new WebSocket(url, protocols());
+    let hasOpened = false;
+    opening.onopen = () => {
+      hasOpened = true;
+      opening.send(JSON.stringify({ sample_rate: sampleRate, model, unsure: onUnsure !== undefined }));
+      onOpened();
     };
-  });
-  socket.onmessage = ({ data }) => {
-    if (!isOpen) return;
-    const answer = JSON.parse(data);
-    if (answer.error) fail(new ServerError(answer.error.message));
-    else if (answer.word) onHeard({ alternatives: [{ word: answer.word, confidence: answer.confidence }], ...answer });
+    opening.onmessage = ({ data }) => {
+      if (!isOpen) return;
+      const answer = JSON.parse(data);
+      if (answer.error) fail(new ServerError(answer.error.message));
+      else if (answer.word) {
+        const { word, confidence, start_s, end_s, accepted } = answer;
+        const tell = accepted ? onHeard : onUnsure;
+        tell?.({ word, confidence, start_s, end_s, alternatives: [{ word, confidence }] });
+      }
+    };
+    opening.onclose = async ({ wasClean, code, reason }) => {
+      // Why a WebSocket was refused is not told to pages: asked again without one, the server says.
+      if (isOpen && !hasOpened && (await isAllowedNow(address)) && isOpen) {
+        socket = connect();
+        return;
+      }
+      if (isFinishing && wasClean && code === 1000) onEnd();
+      else fail(new ServerError(reason || text.server.unreachable));
+      isOpen = false;
+    };
+    return opening;
   };
-  socket.onclose = ({ wasClean, code, reason }) => {
-    if (isFinishing && wasClean && code === 1000) onEnd();
-    else fail(new ServerError(reason || text.server.unreachable));
-    isOpen = false;
-  };
+  let socket = connect();
 
   /** @param {string | ArrayBuffer} message */
   const send = (message) => {

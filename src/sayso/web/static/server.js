@@ -3,6 +3,7 @@
  */
 
 import { text } from "./text.js";
+import { fetchAllowed } from "./token.js";
 
 const PATIENCE_MS = 15000;
 
@@ -24,18 +25,19 @@ export class ServerError extends Error {}
  * @throws {ServerError}
  */
 export async function recognize(endpoint, recording, signal) {
-  const late = AbortSignal.timeout(PATIENCE_MS);
   let response;
   let answer;
   try {
-    response = await fetch(endpoint, { method: "POST", body: recording, signal: AbortSignal.any([signal, late]) });
+    const inTime = () => AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    response = await fetchAllowed(endpoint, () => ({ method: "POST", body: recording, signal: inTime() }));
     answer = await response.json().catch((error) => {
       if (error instanceof SyntaxError) return null; // not JSON: a proxy's error page, perhaps
       throw error;
     });
   } catch (error) {
     signal.throwIfAborted();
-    throw new ServerError(late.aborted ? text.server.slow : text.server.unreachable, { cause: error });
+    const isLate = error instanceof DOMException && error.name === "TimeoutError";
+    throw new ServerError(isLate ? text.server.slow : text.server.unreachable, { cause: error });
   }
   if (response.ok && answer !== null) return { ...answer, modelMilliseconds: modelTime(response) };
   throw new ServerError(answer?.error?.message ?? text.server.unclear(response.status));

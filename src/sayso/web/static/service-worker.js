@@ -36,12 +36,13 @@ async function dropOldVersions() {
   await scope.clients.claim();
 }
 
-/** @param {string[]} addresses */
-async function keepAll(addresses) {
+/** @param {{ addresses: string[], headers: Record<string, string> }} wanted */
+async function keepAll({ addresses, headers }) {
   const cache = await caches.open(CACHE);
   for (const address of addresses) {
     const isPage = !isForEver(new URL(address));
-    if (isPage || !(await cache.match(address))) await cache.add(address).catch(() => {}); // absent, or offline
+    const request = new Request(address, { headers });
+    if (isPage || !(await cache.match(address))) await cache.add(request).catch(() => {}); // absent, or offline
   }
 }
 

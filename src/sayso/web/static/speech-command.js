@@ -96,7 +96,7 @@ class SpeechCommand extends HTMLElement {
         void this.dispatchEvent(new CustomEvent("command", { detail, bubbles: true, composed: true })),
       onFailed: (/** @type {unknown} */ error) => this.#fail(error),
     };
-    const stream = listenHere(this.#load(), recorder.context.sampleRate, events, words ? { words } : {});
+    const stream = listenHere(this.#load(), recorder.context.sampleRate, events, words);
     this.#recorder = recorder;
     this.#stream = stream;
     recorder.onLost = () => this.#fail(new MicrophoneError("lost"));

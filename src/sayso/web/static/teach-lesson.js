@@ -6,6 +6,7 @@ import { windowSamples } from "./card.js";
 import { findWord, vary } from "./teach-sound.js";
 import { sentencesOf, text } from "./teach-text.js";
 import { text as common } from "./text.js";
+import { fetchAllowed } from "./token.js";
 
 /** @typedef {import("./engine.js").Model} Model */
 /** @typedef {import("./teach-store.js").Take} Take */
@@ -49,11 +50,11 @@ export async function learnThere(zip, { name, beside }, replace) {
   const address = new URL("/api/v1/models", document.baseURI);
   for (const [key, value] of Object.entries({ name, beside, replace })) address.searchParams.set(key, String(value));
   const headers = { "Content-Type": "application/zip" };
-  const response = await fetch(address, { method: "POST", body: zip, headers }).catch(() => null);
+  const response = await fetchAllowed(address, () => ({ method: "POST", body: zip, headers })).catch(() => null);
   if (response === null) throw new LessonError(common.server.unreachable);
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw new LessonError(answer?.error?.message ?? common.server.unclear(response.status));
-  const made = await fetch(answer.file).catch(() => null);
+  const made = await fetchAllowed(answer.file).catch(() => null);
   if (!made?.ok) throw new LessonError(common.server.unreachable);
   return { file: new Uint8Array(await made.arrayBuffer()), name, home: name, sentences: answer.sentences };
 }

@@ -66,7 +66,6 @@ export function workTrial(socket, onProblem) {
 
 /** @param {Taught} latest @param {string} socket @param {(sentence: string) => void} onProblem */
 async function listen(latest, socket, onProblem) {
-  const { threshold } = readCard(latest.file).calibration;
   /** @type {import("./browser-ears.js").Stream | null} */
   let stream = null;
   /** @type {import("./browser-ears.js").Events} */
@@ -92,9 +91,7 @@ async function listen(latest, socket, onProblem) {
       section.dataset.state = "listening";
       const { home } = latest;
       if (home === "") model ??= loadModel(new Blob([latest.file]));
-      // The other words are strangers, and the model has its own threshold against those.
-      const settings = { presence_threshold: 0, threshold: Math.max(0.5, threshold) };
-      const opened = home === "" && model ? listenHere(model, rate, events, settings) : listenThere(socket, home, rate, events);
+      const opened = home === "" && model ? listenHere(model, rate, events) : listenThere(socket, home, rate, events);
       stream = opened;
       return opened.feed;
     },

@@ -24,18 +24,33 @@ scope.onmessage = ({ data: { content, heard, beside, name } }) => {
   const learnt = teach({ head, calibration: card.calibration }, past, heard, { beside });
   const { labels, embeddings } = asSaid(heard);
   const recordings = heard.labels.filter((label) => label >= 0).length;
+  const allLabels = [...new Set(learnt.head.labels)];
   const taught = {
     ...card,
     name,
-    labels: [...new Set(learnt.head.labels)],
+    labels: allLabels,
     calibration: learnt.calibration,
     trained_on: `taught ${heard.words.join(", ")} with ${recordings} recordings; before, ${card.trained_on}`,
-    training_clips: [],
+    training_clips: clipsOf(card, heard, allLabels),
     figures: [],
   };
   const file = writeModel(opened, taught, learnt.head, addToMemory(memory, labels, embeddings));
   scope.postMessage({ file, report: learnt.report }, [file.buffer]);
 };
+
+/**
+ * How many recordings of each label there were; none where the base does not say.
+ *
+ * @param {import("./card.js").Card} card the base's
+ * @param {Heard} heard
+ * @param {string[]} labels
+ */
+function clipsOf({ labels: known, training_clips: before = [] }, { words, labels: said }, labels) {
+  if (before.length === 0) return [];
+  const clips = new Map(known.map((label, i) => [label, before[i]]));
+  words.forEach((word, i) => clips.set(word, (clips.get(word) ?? 0) + said.filter((label) => label === i).length));
+  return labels.map((label) => clips.get(label) ?? 0);
+}
 
 /** Labels and embeddings of the recordings as they are, the first of each word. @param {Heard} heard */
 function asSaid({ words, labels, embeddings }) {

@@ -62,6 +62,7 @@ export const text = {
     server: "Sound is recognised in the server’s memory and not kept.",
     absent: "This server was set up without the browser’s part, so your voice is sent to it.",
     model: "This browser cannot run the model, so your voice is sent to the server.",
+    locked: "This server gives its model only to those who have a token: press again to enter it.",
     unreachable: "The model could not be fetched. Check the connection, then press again, or send your voice to the server.",
   },
 
@@ -74,6 +75,7 @@ export const text = {
     unknown: (words) => `The model does not know ${words}.`,
     absent: "This server was set up without the browser’s part.",
     model: "The model could not be loaded.",
+    locked: "This server asks for a token.",
     unreachable: "The model could not be fetched.",
   },
 
