@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sayso.card import SILENCE, UNKNOWN
-from sayso.training.augment_step import SAMPLE_RATE, Batch, WaveformStep, cut_out, level, number, uniform
+from sayso.training.augment_step import SAMPLE_RATE, Batch, WaveformStep, cut_out, number, uniform
 
 # Shares of a clip's energy in the window: from the first on it is that word, up to the second it is none.
 WHOLE, FRAGMENT = 0.9, 0.5
 INAUDIBLE = 0.01
+FRAME = 80  # samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +40,19 @@ class Stream(WaveformStep):
         most = min(self.move_ms * SAMPLE_RATE / 1000, samples)
         delay = uniform(len(rows), (-most, most), generator, device).round().long()
         near = uniform(len(rows), (0.0, 1.0), generator, device) < self.neighbour_probability
-        own, other = waveforms[rows], waveforms[partners] * near[:, None]
-        nothing = torch.zeros_like(own)
-        own_part = _window(nothing, own, nothing, delay)
-        other_part = _window(other, nothing, other, delay)  # its end before the clip, or its beginning after
+        own, other = waveforms[rows], waveforms[partners].mul_(near[:, None])
+        start = (3 * torch.arange(len(rows), device=device) + 1) * samples - delay
+        moved = cut_out(torch.cat([other, own, other], 1).reshape(-1), start, samples)
 
-        kept = level(own_part).div(level(own)).square().nan_to_num(1)  # (drawn, 1), shares of the energy
-        come = level(other_part).div(level(other)).square().nan_to_num(1)
+        kept = _share(own, (-delay).clamp(min=0), samples - delay.clamp(min=0))
+        # Of the other clip, the end comes before, or the beginning after.
+        begin = torch.where(delay > 0, samples - delay, 0)
+        come = _share(other, begin, begin + delay.abs())
         word, other_word = _wholeness(kept), _wholeness(come) * (near & ~silent[partners])[:, None]
         rest = self._rest(targets[rows], inaudible=(kept[:, 0] < INAUDIBLE) & ~near)
         both = word + other_word
         mixed = word * targets[rows] + other_word * targets[partners] + (1 - both).clamp(min=0) * rest
-        waveforms.index_copy_(0, rows, own_part.add_(other_part))
+        waveforms.index_copy_(0, rows, moved)
         return Batch(waveforms, targets.index_copy(0, rows, mixed / both.clamp(min=1)))
 
     def _is_silence(self, targets: Tensor) -> Tensor:
@@ -67,11 +70,13 @@ class Stream(WaveformStep):
         return rest
 
 
-def _window(before: Tensor, clip: Tensor, after: Tensor, delay: Tensor) -> Tensor:
-    """What the window `(B, T)` holds of clips `(B, T)` that follow one another, the middle one moved."""
-    clips, samples = clip.shape
-    start = (3 * torch.arange(clips, device=clip.device) + 1) * samples - delay
-    return cut_out(torch.cat([before, clip, after], 1).reshape(-1), start, samples)
+def _share(clips: Tensor, begin: Tensor, end: Tensor) -> Tensor:
+    """The share `(B, 1)` of each clip's energy that lies between two samples, to a frame; 1 of none."""
+    energy = functional.avg_pool1d(clips.square()[:, None], FRAME, ceil_mode=True)[:, 0]
+    rising = functional.pad(energy.cumsum(1), (1, 0))  # (B, frames + 1)
+    frames = (torch.stack([begin, end], 1) + FRAME // 2) // FRAME
+    edges = rising.gather(1, frames.clamp(max=energy.shape[1]))
+    return edges.diff(dim=1).div(rising[:, -1:]).nan_to_num(1)
 
 
 def _wholeness(share: Tensor) -> Tensor:
