@@ -40,6 +40,7 @@ bench: $(VENV)/developing
 # Does the server hold? The short forms are tests. SAYSO_LOAD_S, SAYSO_FAULTS_S, SAYSO_SOAK_S: seconds of each part.
 soak: $(VENV)/developing
 	deploy/try.sh
+	$(BIN)/python benchmarks/breaking.py
 	$(BIN)/python benchmarks/soaking.py
 
 # SAYSO_FUZZ_CASES mutated recordings; then SAYSO_FUZZ_EXAMPLES questions for each route of the API.

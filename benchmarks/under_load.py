@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ from sayso import audio
 
 
 @contextlib.contextmanager
-def serving(*options: str, environment: Mapping[str, str] | None = None) -> Iterator[tuple[int, int]]:
-    """Start a server; gives its process and its port."""
+def serving(
+    *options: str, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+) -> Iterator[tuple[int, int]]:
+    """Start a server, by a command before its own perhaps; gives its process and its port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sayso", "serve", "--port", "0", *options],
+        [*before, sys.executable, "-m", "sayso", "serve", "--port", "0", *options],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **(environment or {})},

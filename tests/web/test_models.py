@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from sayso import audio
-from sayso.recognizer import Recognizer, bundled
+from sayso.recognizer import Recognition, Recognizer, bundled
 from sayso.web import Settings, create_app
 from sayso.web.models import BrokenModel, ModelStore, UnknownModel
 from web.fake_recognizer import FakeRecognizer, tone
@@ -190,6 +190,23 @@ def test_replacing_fails_no_request(store: ModelStore, folder: Path) -> None:
         finally:
             ended.set()
     assert set().union(*(each.result() for each in asking)) <= digests
+
+
+def test_a_request_ends_with_the_model_it_began_with(folder: Path) -> None:
+    file = put(SMALL, folder / "mine.onnx")
+
+    class Replaced(Recognizer):
+        def recognize_samples(self, samples: audio.Samples, *, top: int = 3) -> Recognition:
+            if self.digest == digest_of(SMALL):
+                put(OTHER, file)
+            return super().recognize_samples(samples, top=top)
+
+    client = create_app(ModelStore("mine", folder, load=Replaced)).test_client()
+    first, second = (client.post("/audio", data=tone("up")) for _ in range(2))
+
+    assert [first.status_code, second.status_code] == [200, 200]
+    assert first.get_json()["digest"] == first.headers["Sayso-Digest"] == digest_of(SMALL)
+    assert second.get_json()["digest"] == second.headers["Sayso-Digest"] == digest_of(OTHER)
 
 
 def test_the_list_names_what_a_listener_must_know(client: FlaskClient, folder: Path) -> None:

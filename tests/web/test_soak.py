@@ -31,6 +31,13 @@ def test_mutated_recordings_are_refused_or_heard_and_nothing_else() -> None:
     assert sum(found["statuses"].values()) == 400
 
 
+def test_the_server_holds_when_the_clock_jumps_and_memory_is_full() -> None:
+    found = run("breaking.py", "clock_jumps", "full_memory", SAYSO_BREAKING_S="2")
+
+    assert found["failures"] == []
+    assert found["clock_jumps"]["statuses"]["200"] > 0
+
+
 def test_the_server_holds_under_load_kills_and_replaced_models() -> None:
     found = run("soaking.py", SAYSO_LOAD_S="3", SAYSO_LOAD_CLIENTS="60", SAYSO_FAULTS_S="5", SAYSO_SOAK_S="0")
 

@@ -1,8 +1,10 @@
+import errno
 import json
 import logging
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from sayso.web import Settings, create_app
-from sayso.web.telemetry import JsonLines
+from sayso.web.telemetry import FOLDER_VARIABLE, JsonLines
 from web.fake_recognizer import FakeRecognizer, tone
 from web.raw_client import ask, getting, posting
 from web.serving import serving
@@ -126,6 +128,56 @@ def test_the_servers_log_is_json_lines(tmp_path: Path) -> None:
 
     lines = [json.loads(line) for line in complaints.splitlines()]
     assert [(line["path"], line["status"]) for line in lines] == [("/audio", 200), ("/nowhere", 404)]
+
+
+def test_without_room_a_workers_figures_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    client = create_app(FakeRecognizer()).test_client()
+    client.post("/audio", data=tone("up"))
+
+    counted = figures(client.get("/metrics").text)
+    assert counted["sayso_requests_total", (("route", "/audio"), ("status", "200"))] == 1
+    assert "no room to share" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_ended_leaves_its_figures_and_little_else(tmp_path: Path) -> None:
+    program = """
+import os, pathlib, sys
+from sayso.web import create_app, telemetry
+from web.fake_recognizer import FakeRecognizer, tone
+
+def taken():
+    return sum(file.stat().st_size for file in pathlib.Path(sys.argv[1]).iterdir())
+
+worker = os.fork()
+if worker == 0:
+    create_app(FakeRecognizer()).test_client().post("/audio", data=tone("up"))
+    os._exit(0)
+os.waitpid(worker, 0)
+before = taken()
+telemetry.forget_worker(worker)
+assert taken() < before / 5
+print(create_app(FakeRecognizer()).test_client().get("/metrics").text)
+"""
+    tests = str(Path(__file__).parent.parent)
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        env={**os.environ, FOLDER_VARIABLE: str(tmp_path), "PYTHONPATH": tests},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    counted = figures(ended.stdout)
+    assert counted["sayso_requests_total", (("route", "/audio"), ("status", "200"))] == 1
 
 
 def test_what_a_killed_server_left_is_tidied_up_by_the_next() -> None:

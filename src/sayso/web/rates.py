@@ -94,9 +94,9 @@ class Counts(Storage):
         return rows[0] if rows else (0, 0.0)
 
     def check(self) -> bool:
-        """Whether counting works."""
+        """Whether counting works, which reading alone does not show."""
         try:
-            self.get("")
+            self.incr("", 1)
         except sqlite3.Error:
             return False
         return True

@@ -4,6 +4,7 @@ Neither holds a recording, a query or a token. The wrapping is WSGI's, not Flask
 application itself are counted too.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -13,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from sayso.web.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what is taken over from a proxy
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where several workers share their figures
+KINDS = ("counter", "histogram", "gauge_livesum")  # what a worker's files are named after
+ROOM_BYTES = 2**18  # for each; a thousand and more figures
 BUCKETS_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.5, 10.0)
 
 Start = Callable[..., Any]
@@ -33,8 +35,12 @@ class Telemetry:
     """The figures of one application, and its log."""
 
     def __init__(self, settings: Settings) -> None:
+        self._is_shared = reserve()
         import prometheus_client as prometheus  # here, because it asks the environment when imported
+        from prometheus_client import values
 
+        if not self._is_shared:
+            values.ValueClass = values.MutexValue
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # nobody reads them
         self.registry = prometheus.CollectorRegistry()
 
@@ -115,7 +121,7 @@ class Telemetry:
         from prometheus_client import multiprocess
 
         registry = self.registry
-        if os.environ.get(FOLDER_VARIABLE):
+        if self._is_shared:
             registry = prometheus.CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return prometheus.generate_latest(registry), prometheus.CONTENT_TYPE_PLAIN_0_0_4
@@ -158,7 +164,7 @@ class Telemetry:
         app.wsgi_app = outer  # type: ignore[method-assign]
 
 
-@contextmanager
+@contextlib.contextmanager
 def shared_by_workers() -> Iterator[None]:
     """Have the workers started meanwhile share their figures, in memory; forget them at the end."""
     memory = Path("/dev/shm")
@@ -181,6 +187,33 @@ def forget_worker(process: int) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]
+    for kind in KINDS:  # what it counted stays; the room it did not need is given back
+        with contextlib.suppress(OSError):
+            file = Path(os.environ[FOLDER_VARIABLE], f"{kind}_{process}.db")
+            used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
+            os.truncate(file, max(used, 8))
+
+
+def reserve() -> bool:
+    """Take the room that this process needs for figures shared with other workers; whether there is any.
+
+    The figures are memory-mapped, and a page that cannot be had when it is first written to ends the process.
+    """
+    folder = os.environ.get(FOLDER_VARIABLE)
+    files = [Path(folder, f"{kind}_{os.getpid()}.db") for kind in KINDS] if folder else []
+    try:
+        for path in files:
+            with path.open("ab") as file:
+                if hasattr(os, "posix_fallocate"):  # macOS has none
+                    os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
+    except OSError as error:
+        for path in files:
+            path.unlink(missing_ok=True)
+        logging.getLogger("sayso").error(
+            "This worker's figures are its own: no room to share them (%s).", error
+        )
+        return False
+    return bool(files)
 
 
 class JsonLines(logging.Formatter):
