@@ -1,8 +1,10 @@
-"""What serving costs beyond recognising: `python benchmarks/serving.py [MODEL…]`; writes serving.json.
+"""What serving costs beyond recognising, and how it holds when too much is asked.
 
-The server's processor time for each `POST /audio` against that of one `recognize()` of the same clips, in
-turn, and against a constant Flask route. Processor time, because other work on the machine changes the clock;
-it too grows when caches are shared, so compare figures of one run only.
+`python benchmarks/serving.py` writes serving.json. Two workers, and in turn with them: `recognize()` of the
+same clips in this process, and a stand-in of the predecessor (`predecessor.py`). Shares and multiples are of
+processor time, which other work on the machine changes less than the clock; even so, compare figures of one
+run only. Latencies and rates are by the clock, and mean something only on a machine that does nothing else:
+`idle_share_of_machine` says whether it did.
 """
 
 import json
@@ -20,7 +22,9 @@ import sayso
 
 SECONDS = float(os.environ.get("SAYSO_BENCH_S", "6"))
 ROUNDS = int(os.environ.get("SAYSO_BENCH_ROUNDS", "5"))
-CLIENTS = 16
+CLIENTS = 100  # fewer than two workers let wait, so that none is refused
+CROWD = 256
+PREDECESSOR = str(Path(__file__).with_name("predecessor.py"))
 
 
 def recognising_ms(recognizer: sayso.Recognizer, recordings: list[Clip]) -> float:
@@ -34,49 +38,74 @@ def recognising_ms(recognizer: sayso.Recognizer, recordings: list[Clip]) -> floa
     return 1000 * (time.process_time() - began) / count
 
 
-def request_ms(process: int, port: int, recordings: list[Clip], path: str) -> tuple[float, Tally]:
-    """The workers' processor time of one request, saturated."""
-    before = cpu_s(workers(process))
-    tally = bombard(port, recordings, clients=CLIENTS, seconds=SECONDS, path=path)
-    count = sum(tally.statuses.values())
-    return 1000 * (cpu_s(workers(process)) - before) / count, tally
+def asked(processes: list[int], port: int, recordings: list[Clip], **how: Any) -> tuple[float, Tally]:
+    """The server's processor time for each recording it answered, in milliseconds; and what clients saw."""
+    before = cpu_s(processes)
+    tally = bombard(port, recordings, seconds=SECONDS, **how)
+    return 1000 * (cpu_s(processes) - before) / max(1, len(tally.seconds)), tally
+
+
+def idle_share() -> float:
+    """How much of the machine nothing else takes, looked at for a second."""
+
+    def looked() -> tuple[int, int]:
+        figures = [int(each) for each in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        return figures[3], sum(figures[:8])
+
+    (idle, everything), _ = looked(), time.sleep(1)
+    later = looked()
+    return round((later[0] - idle) / max(1, later[1] - everything), 2)
 
 
 def measure(model: str) -> dict[str, Any]:
     """One model's figures; the sides take turns."""
     recognizer = sayso.load(model)
     recordings = clips(model)
-    alone, whole, constant, rates = [], [], [], []
-    with serving("--model", model, "--workers", "2") as (process, port):
-        bombard(port, recordings, clients=4, seconds=1)
+    idle = idle_share()
+    alone, ours, theirs, our_rates, their_rates = [], [], [], [], []
+    with (
+        serving("--model", model, "--workers", "2") as (process, port),
+        serving(program=[PREDECESSOR]) as (old, old_port),
+    ):
+        for each in (port, old_port):
+            bombard(each, recordings, clients=4, seconds=1)
+        pair = workers(process)
         for _ in range(ROUNDS):
             alone.append(recognising_ms(recognizer, recordings))
-            cost, tally = request_ms(process, port, recordings, "/audio")
-            whole.append(cost)
-            rates.append(tally.rate())
-            constant.append(request_ms(process, port, recordings, "/healthz")[0])  # POST: 405, constant
-        saturated = statistics.median(rates)
+            cost, tally = asked(pair, port, recordings, clients=CLIENTS)
+            ours.append(cost)
+            our_rates.append(tally.rate())
+            cost, tally = asked([old], old_port, recordings, clients=16, keep_alive=False)
+            theirs.append(cost)
+            their_rates.append(tally.rate())
+        saturated = statistics.median(our_rates)
         unloaded = bombard(port, recordings, clients=1, seconds=SECONDS)
-        half = bombard(port, recordings, clients=CLIENTS, seconds=SECONDS, rate=saturated / 2)
-        over = bombard(port, recordings, clients=200, seconds=SECONDS, rate=4 * saturated)
-    ratios = [mine / theirs for mine, theirs in zip(alone, whole, strict=True)]
+        half = bombard(port, recordings, clients=CROWD, seconds=SECONDS, rate=saturated / 2)
+        over_cost, over = asked(pair, port, recordings, clients=CROWD, rate=4 * saturated)
+    asked_at_all = sum(over.statuses.values())
+
+    def ratio(above: list[float], below: list[float]) -> float:
+        return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 2)
+
     return {
+        "idle_share_of_machine": idle,
         "recognise_cpu_ms": round(statistics.median(alone), 3),
-        "post_audio_cpu_ms": round(statistics.median(whole), 3),
-        "constant_route_cpu_ms": round(statistics.median(constant), 3),
-        "share_of_recognising": round(statistics.median(ratios), 2),
-        "share_by_round": [round(ratio, 2) for ratio in ratios],
+        "post_audio_cpu_ms": round(statistics.median(ours), 3),
+        "predecessor_cpu_ms": round(statistics.median(theirs), 3),
+        "share_of_recognising": ratio(alone, ours),
+        "times_predecessor_by_cpu": ratio(theirs, ours),
+        "times_predecessor_by_clock": ratio(our_rates, their_rates),
         "saturated_per_second": round(saturated, 1),
         "unloaded_p50_ms": unloaded.percentile_ms(50),
         "half_rate_p99_ms": half.percentile_ms(99),
         "overload": {
-            "asked_per_second": round(4 * saturated),
-            "answered_share_of_saturated": round(over.rate() / saturated, 2),
-            "refused": sum(count for status, count in over.statuses.items() if status == 503),
-            "refused_median_ms": round(1000 * statistics.median(over.refused_seconds), 1)
-            if over.refused_seconds
-            else None,
+            "wanted_per_second": round(4 * saturated),
+            "asked_per_second": round(asked_at_all / over.lasted_s),
+            "goodput_by_clock": round(over.rate() / saturated, 2),
+            "goodput_by_cpu": round(statistics.median(ours) / over_cost, 2),
             "statuses": over.statuses,
+            "refused_p50_ms": over.refused_ms(50),
+            "refused_p99_ms": over.refused_ms(99),
             "lost": len(over.lost),
         },
     }
@@ -84,7 +113,6 @@ def measure(model: str) -> dict[str, Any]:
 
 def main() -> None:
     report = {model: measure(model) for model in sys.argv[1:] or ("default", "m5")}
-    report["load_average"] = os.getloadavg()[0]  # type: ignore[assignment]
     text = json.dumps(report, indent=1)
     print(text)
     Path(__file__).with_suffix(".json").write_text(text + "\n")

@@ -17,12 +17,16 @@ from sayso import audio
 
 @contextlib.contextmanager
 def serving(
-    *options: str, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+    program: Sequence[str] = ("-m", "sayso", "serve", "--port", "0"),
 ) -> Iterator[tuple[int, int]]:
     """Start a server, by a command before its own perhaps; gives its process and its port."""
     process = subprocess.Popen(
-        [*before, sys.executable, "-m", "sayso", "serve", "--port", "0", *options],
+        [*before, sys.executable, *program, *options],
         stdout=subprocess.PIPE,
+        stderr=None if "sayso" in program else subprocess.DEVNULL,  # the other one logs each request
         text=True,
         env={**os.environ, **(environment or {})},
     )
@@ -40,13 +44,13 @@ def workers(process: int) -> list[int]:
 
 
 def cpu_s(processes: list[int]) -> float:
-    """Processor time that processes have taken, user and system, in seconds."""
+    """Processor time that processes have taken, user and system, in seconds; ended threads included."""
     total = 0
     for process in processes:
-        for thread in Path(f"/proc/{process}/task").iterdir():
-            with contextlib.suppress(OSError):
-                total += int((thread / "schedstat").read_text().split()[0])
-    return total / 1e9
+        with contextlib.suppress(OSError):
+            line = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(line[11]) + int(line[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib(processes: list[int]) -> float:
