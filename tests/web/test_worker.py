@@ -142,6 +142,31 @@ def test_too_many_at_once_are_refused_at_once(small_server: Server) -> None:
     assert 'sayso_refused_total{code="busy"}' in figures
 
 
+def test_who_is_refused_may_ask_again_on_the_same_connection(small_server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connect(small_server)).sendall(posting(tone("up", seconds=9.9)))
+        connection = stack.enter_context(connect(small_server))
+        statuses: list[int] = []
+        while 503 not in statuses or statuses[-1] != 200:
+            connection.sendall(posting(tone("up")))
+            statuses.append(answered(read_reply(connection)).status)
+            assert len(statuses) < 10_000
+            if 503 not in statuses:  # the others are through: let them come again
+                for _ in range(20):
+                    stack.enter_context(connect(small_server)).sendall(posting(tone("up", seconds=9.9)))
+
+
+def test_many_requests_at_once_on_one_connection_are_refused_and_no_failure(small_server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connect(small_server)).sendall(posting(tone("up", seconds=9.9)))
+        rude = stack.enter_context(connect(small_server))
+        with contextlib.suppress(OSError):
+            rude.sendall(posting(b"") * 20_000)
+        assert answered(ask(small_server, getting("/healthz"))).status == 200
+
+
 def test_an_overloaded_worker_still_says_that_it_lives(small_server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(20):

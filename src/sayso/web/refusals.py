@@ -18,12 +18,12 @@ SLOW = Refusal(
 )
 
 
-def as_bytes(refusal: Refusal) -> bytes:
-    """The whole answer."""
+def as_bytes(refusal: Refusal, *, keep: bool = False) -> bytes:
+    """The whole answer; `keep` says whether its connection goes on."""
     body = f'{{"error":{{"code":"{refusal.code}","message":"{refusal.message}"}}}}\n'
     retry = "Retry-After: 1\r\n" if refusal.may_return else ""
     return (
         f"HTTP/1.1 {refusal.status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{retry}"
-        f"Connection: close\r\n\r\n{body}"
+        f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n{body}"
     ).encode()

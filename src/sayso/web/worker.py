@@ -32,7 +32,7 @@ from sayso.web.settings import Settings
 
 SEND_IN_TURN_S = 1.0  # for a client to take an answer the loop sends; as long, no other is sent
 ACCEPTED_AT_ONCE = 16  # connections
-ANSWERING_S = 0.02  # before the next look at what has arrived; a refusal waits that long
+ANSWERING_S = 0.01  # before the next look at what has arrived; a refusal waits that long
 SWEEP_S = 0.5  # between looks for connections whose time is up
 MAX_ARRIVED_BYTES = 256 * 2**20  # of requests not yet answered, in one worker
 MAX_SOCKETS = 64  # WebSockets in one worker
@@ -194,8 +194,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             is_full = self.websockets >= MAX_SOCKETS
         else:
             is_full = self.threaded >= MAX_THREADED and not ALWAYS.match(connection.arrived)
-        if is_full:
-            self.refuse(connection, BUSY)
+        if is_full:  # a new connection would cost more than the refusal
+            is_all = connection.head > 0 and len(connection.arrived) == connection.wanted
+            self.refuse(connection, BUSY, keep=self.alive and is_all and not connection.is_cut)
             return
         if in_turn and not connection.is_cut and not connection.is_form:
             connection.is_waiting = True  # and stays watched, which is cheaper
@@ -209,15 +210,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.threaded += 1
             self.enqueue_req(connection)
 
-    def refuse(self, connection: Connection, refusal: Refusal) -> None:
-        """Say no without asking the application, and wait a moment for the client to go."""
+    def refuse(self, connection: Connection, refusal: Refusal, *, keep: bool = False) -> None:
+        """Say no without asking the application, and wait for the client's next request, or for it to go."""
         self.telemetry.refused(refusal.code)
         try:
-            connection.sock.send(as_bytes(refusal))
+            connection.sock.send(as_bytes(refusal, keep=keep))
         except OSError:
             self.leave(connection)
-        else:
+            return
+        if not keep:
             self.see_off(connection)
+            return
+        connection.take(connection.wanted or 0)
+        connection.begin()
+        self.watch(connection, self.cfg.keepalive)
 
     def see_off(self, connection: Connection) -> None:
         """Close for writing; what the client still sends is thrown away, so that it reads our answer."""
