@@ -39,6 +39,7 @@ def create_app(models: ModelStore | AnyRecognizer, settings: Settings | None = N
     settings = settings or Settings()
     store = models if isinstance(models, ModelStore) else ModelStore.of(models)
     app = Flask(__name__, static_url_path=static_files.url_path())
+    static_files.register(app)
     app.request_class = uploads.RequestInMemory
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the order they are written

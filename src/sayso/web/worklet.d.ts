@@ -12,6 +12,7 @@ interface ServiceWorkerEvent extends Event {
   readonly request: Request;
   waitUntil(work: Promise<unknown>): void;
   respondWith(response: Promise<Response>): void;
+  addRoutes?(routes: object): Promise<void>;
 }
 
 interface ServiceWorkerScope {

@@ -5,7 +5,7 @@
  * answers each with `{id, ...result}` or `{id, reason, message}`, in order.
  */
 
-import { readCard } from "./card.js";
+import { readCard, windowSamples } from "./card.js";
 
 /** @typedef {import("onnxruntime-web").InferenceSession} Session */
 /** @typedef {import("./card.js").Card} Card */
@@ -16,7 +16,13 @@ const scope = /** @type {Worker} */ (/** @type {unknown} */ (self));
 const RUNTIME = new URL("ort/ort.wasm.min.mjs", import.meta.url).href;
 
 /** @type {Promise<typeof import("onnxruntime-web")>} */
-const runtime = import(RUNTIME);
+const runtime = import(RUNTIME).then(async (ort) => {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = new URL("ort/", import.meta.url).href;
+  ort.env.logLevel = "error";
+  await ort.InferenceSession.create(new Uint8Array()).catch(() => {}); // no model, but it starts the engine meanwhile
+  return ort;
+});
 runtime.catch(() => {}); // said when a model is asked for
 /** @type {Session | null} */
 let session = null;
@@ -31,8 +37,11 @@ scope.onmessage = ({ data }) => {
 async function answer(question) {
   const { id } = question;
   try {
-    if ("model" in question) scope.postMessage({ id, ...(await load(question.model, question.headers)) });
-    else {
+    if ("model" in question) {
+      const card = await load(question.model, question.headers);
+      scope.postMessage({ id, card });
+      await score(new Float32Array(windowSamples(card)), 1); // the first run is slow: it is made before sound comes
+    } else {
       const scores = await score(question.windows, question.count);
       scope.postMessage({ id, ...scores }, [scores.logits.buffer, scores.embedding.buffer]);
     }
@@ -50,7 +59,7 @@ class Failure extends Error {
   }
 }
 
-/** @param {string | Blob} model @param {Record<string, string>} headers @returns {Promise<{ card: Card }>} */
+/** @param {string | Blob} model @param {Record<string, string>} headers @returns {Promise<Card>} */
 async function load(model, headers) {
   const [ort, file] = await Promise.all([
     runtime.catch((error) => {
@@ -59,12 +68,8 @@ async function load(model, headers) {
     model instanceof Blob ? model.arrayBuffer().then((content) => new Uint8Array(content)) : fetchModel(model, headers),
   ]);
   const card = readCard(file);
-  ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = new URL("ort/", import.meta.url).href;
-  ort.env.logLevel = "error";
   session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
-  await score(new Float32Array(Math.round(card.sample_rate * card.window_seconds)), 1); // the first run is slow
-  return { card };
+  return card;
 }
 
 /** @param {string} address @param {Record<string, string>} headers */

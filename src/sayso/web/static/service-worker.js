@@ -13,7 +13,11 @@ const CACHE = new URL(".", scope.location.href).pathname; // holds the version o
 const isForEver = ({ pathname, searchParams }) =>
   pathname.startsWith(CACHE) || (pathname.endsWith(".onnx") && searchParams.has("digest"));
 
-scope.addEventListener("install", () => void scope.skipWaiting());
+scope.addEventListener("install", (event) => {
+  // Where the browser can, it takes what is kept without waking this worker.
+  event.addRoutes?.({ condition: { urlPattern: { pathname: `${CACHE}*` } }, source: "cache" }).catch(() => {});
+  void scope.skipWaiting();
+});
 
 scope.addEventListener("activate", (event) => {
   event.waitUntil(dropOldVersions());
