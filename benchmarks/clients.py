@@ -59,14 +59,18 @@ def _percentile_ms(seconds: list[float], percent: float) -> float | None:
     return round(1000 * float(np.percentile(seconds, percent)), 1) if seconds else None
 
 
+def request_bytes(clip: Clip, path: str, *, keep_alive: bool = True) -> bytes:
+    """A request, as it is sent."""
+    lines = [f"POST {path} HTTP/1.1", "Host: here", f"Content-Length: {len(clip.content)}"]
+    lines += [] if keep_alive else ["Connection: close"]
+    return "\r\n".join([*lines, "", ""]).encode() + clip.content
+
+
 class _Client:
     """One client: at most one connection, at most one request at a time."""
 
     def __init__(self, clip: Clip, path: str, *, keep_alive: bool) -> None:
-        head = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(clip.content)}\r\n"
-        self.request = (
-            head + ("" if keep_alive else "Connection: close\r\n") + "\r\n"
-        ).encode() + clip.content
+        self.request = request_bytes(clip, path, keep_alive=keep_alive)
         self.word = f'"word":"{clip.word}"'.encode() if path == "/audio" else b""
         self.sock: socket.socket | None = None
         self.unsent = memoryview(b"")

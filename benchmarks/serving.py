@@ -7,15 +7,18 @@ run only. Latencies and rates are by the clock, and mean something only on a mac
 `idle_share_of_machine` says whether it did.
 """
 
+import contextlib
 import json
 import os
+import select
+import socket
 import statistics
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from clients import Clip, Tally, bombard
+from clients import Clip, Tally, bombard, request_bytes
 from under_load import clips, cpu_s, serving, workers
 
 import sayso
@@ -24,6 +27,7 @@ SECONDS = float(os.environ.get("SAYSO_BENCH_S", "6"))
 ROUNDS = int(os.environ.get("SAYSO_BENCH_ROUNDS", "5"))
 CLIENTS = 100  # fewer than two workers let wait, so that none is refused
 CROWD = 256
+WAITING = 60  # fewer than one worker lets wait
 PREDECESSOR = str(Path(__file__).with_name("predecessor.py"))
 
 
@@ -45,6 +49,24 @@ def asked(processes: list[int], port: int, recordings: list[Clip], **how: Any) -
     return 1000 * (cpu_s(processes) - before) / max(1, len(tally.seconds)), tally
 
 
+def waiting_ms(processes: list[int], port: int, recordings: list[Clip]) -> float:
+    """The same for requests that all wait already: no client takes the machine between two answers."""
+    with contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", port)
+        connections = [stack.enter_context(socket.create_connection(address)) for _ in range(WAITING)]
+        before, count = cpu_s(processes), 0
+        ends = time.monotonic() + SECONDS
+        while time.monotonic() < ends:
+            for number, connection in enumerate(connections):
+                connection.sendall(request_bytes(recordings[number % len(recordings)], "/audio"))
+            while len(select.select(connections, [], [], 0)[0]) < WAITING:
+                time.sleep(0.05)
+            for connection in connections:
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            count += WAITING
+        return 1000 * (cpu_s(processes) - before) / count
+
+
 def idle_share() -> float:
     """How much of the machine nothing else takes, looked at for a second."""
 
@@ -62,7 +84,7 @@ def measure(model: str) -> dict[str, Any]:
     recognizer = sayso.load(model)
     recordings = clips(model)
     idle = idle_share()
-    alone, ours, theirs, our_rates, their_rates = [], [], [], [], []
+    alone, ours, waiting, theirs, our_rates, their_rates = [], [], [], [], [], []
     with (
         serving("--model", model, "--workers", "2") as (process, port),
         serving(program=[PREDECESSOR]) as (old, old_port),
@@ -72,6 +94,7 @@ def measure(model: str) -> dict[str, Any]:
         pair = workers(process)
         for _ in range(ROUNDS):
             alone.append(recognising_ms(recognizer, recordings))
+            waiting.append(waiting_ms(pair, port, recordings))
             cost, tally = asked(pair, port, recordings, clients=CLIENTS)
             ours.append(cost)
             our_rates.append(tally.rate())
@@ -91,8 +114,10 @@ def measure(model: str) -> dict[str, Any]:
         "idle_share_of_machine": idle,
         "recognise_cpu_ms": round(statistics.median(alone), 3),
         "post_audio_cpu_ms": round(statistics.median(ours), 3),
+        "post_audio_in_bursts_cpu_ms": round(statistics.median(waiting), 3),
         "predecessor_cpu_ms": round(statistics.median(theirs), 3),
         "share_of_recognising": ratio(alone, ours),
+        "share_of_recognising_in_bursts": ratio(alone, waiting),
         "times_predecessor_by_cpu": ratio(theirs, ours),
         "times_predecessor_by_clock": ratio(our_rates, their_rates),
         "saturated_per_second": round(saturated, 1),

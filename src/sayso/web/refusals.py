@@ -1,5 +1,6 @@
 """Answers that need no application: for want of room, and for want of time."""
 
+import functools
 from typing import NamedTuple
 
 
@@ -18,6 +19,7 @@ SLOW = Refusal(
 )
 
 
+@functools.cache
 def as_bytes(refusal: Refusal, *, keep: bool = False) -> bytes:
     """The whole answer; `keep` says whether its connection goes on."""
     body = f'{{"error":{{"code":"{refusal.code}","message":"{refusal.message}"}}}}\n'
