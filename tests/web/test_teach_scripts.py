@@ -10,7 +10,7 @@ import pytest
 
 from sayso import audio
 from sayso.recognizer import Recognizer, read_model
-from sayso.teaching import recordings
+from sayso.teaching import recordings, teach
 from sayso.teaching.hearing import Heard, hear
 from sayso.teaching.lesson import Lesson
 from sayso.teaching.model_file import ModelFile
@@ -33,10 +33,14 @@ def heard(opened: ModelFile, speech_commands: Path) -> Heard:
     return hear(Recognizer(opened.content), words)
 
 
-@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("how", ["alone", "beside", "again"])
 def test_the_same_recordings_are_the_same_head(
-    opened: ModelFile, heard: Heard, beside: bool, tmp_path: Path
+    opened: ModelFile, heard: Heard, how: str, speech_commands: Path, tmp_path: Path
 ) -> None:
+    beside = how != "alone"
+    if how == "again":  # beside words that were taught alone
+        first = {"m": [(path.name, path) for path in sorted((speech_commands / "marvin").iterdir())[:5]]}
+        opened = ModelFile.read(teach(opened.content, first).content)
     assert opened.memory is not None
     expected = Lesson(opened, opened.memory, heard, beside=beside).learn()
     result: Any = node(
@@ -47,7 +51,9 @@ def test_the_same_recordings_are_the_same_head(
         const remembered = { labels: memory.labels, embeddings: embeddingsOf(memory) };
         heard.embeddings = Float64Array.from(heard.embeddings);
         result = teach({ head, calibration: card.calibration }, remembered, heard, { beside });
-        result.head = { ...result.head, weight: [...result.head.weight], bias: [...result.head.bias] };""",
+        const { weight, bias, measure } = result.head;
+        result.head = { ...result.head, weight: [...weight], bias: [...bias], measure: measure &&
+          { centre: [...measure.centre], unlike: [...measure.unlike] } };""",
         str(write(tmp_path, opened.content)),
         {
             "words": heard.words,
@@ -61,6 +67,13 @@ def test_the_same_recordings_are_the_same_head(
     weight = np.reshape(result["head"]["weight"], expected.head.weight.shape)
     np.testing.assert_allclose(weight, expected.head.weight, atol=1e-5)
     np.testing.assert_allclose(result["head"]["bias"], expected.head.bias, atol=1e-5)
+    if expected.head.measure is None:
+        assert result["head"]["measure"] is None
+    else:
+        unlike = np.reshape(result["head"]["measure"]["unlike"], expected.head.measure.unlike.shape)
+        np.testing.assert_allclose(unlike, expected.head.measure.unlike, atol=1e-5)
+        centre = result["head"]["measure"]["centre"]
+        np.testing.assert_allclose(centre, expected.head.measure.centre, atol=1e-5)
     calibration = result["calibration"]
     assert calibration == pytest.approx(dataclasses.asdict(expected.calibration), abs=1e-6)
     report = dataclasses.asdict(expected.report)
@@ -74,6 +87,7 @@ def test_a_file_written_by_the_page_is_that_of_python(
 ) -> None:
     assert opened.memory is not None
     learnt = Lesson(opened, opened.memory, heard, beside=False).learn()
+    assert learnt.head.measure is not None
     embeddings = heard.embeddings[:, 0]
     names = [heard.words[label] for label in heard.labels]
     card = dataclasses.replace(
@@ -85,6 +99,8 @@ def test_a_file_written_by_the_page_is_that_of_python(
         const opened = readModel(new Uint8Array(readFileSync(path)));
         head.weight = Float64Array.from(head.weight);
         head.bias = Float64Array.from(head.bias);
+        head.measure.centre = Float64Array.from(head.measure.centre);
+        head.measure.unlike = Float64Array.from(head.measure.unlike);
         let memory = addToMemory(opened.memory, names, Float64Array.from(embeddings));
         memory = forget(memory, "left");
         const written = writeModel(opened, card, head, memory);
@@ -97,6 +113,10 @@ def test_a_file_written_by_the_page_is_that_of_python(
             "labels": learnt.head.labels,
             "weight": learnt.head.weight.ravel().tolist(),
             "bias": learnt.head.bias.tolist(),
+            "measure": {
+                "centre": learnt.head.measure.centre.tolist(),
+                "unlike": learnt.head.measure.unlike.ravel().tolist(),
+            },
         },
         names,
         embeddings.ravel().tolist(),

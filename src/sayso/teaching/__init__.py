@@ -58,7 +58,8 @@ def teach(
         )
     heard = hear(Recognizer(base), words, not_words)
     learnt = Lesson(opened, opened.memory, heard, beside=beside).learn(false_accept_rate)
-    memory = opened.memory.adding(*remembered(opened.memory, heard, REMEMBERED))
+    memory = opened.memory.without(*learnt.forgotten)
+    memory = memory.adding(*remembered(memory, heard, REMEMBERED))
     labels = tuple(dict.fromkeys(learnt.head.labels))
     card = dataclasses.replace(
         opened.card,

@@ -1,14 +1,14 @@
 """A model file, opened to be taught: its card, its head and its memory, and the same graph with others.
 
-A graph ends in rows, `embedding · Wᵀ + b`. Where each label has one row, these are the logits. Where
-`_unknown_`, the last label, has several (one for each other word the model knows), they are merged by
-their log-sum-exp, as a softmax would weigh them. Teaching replaces the rows, the card and the memory;
-everything before stays as it is.
+A graph ends in rows, `features · Wᵀ + b`, where the features are the embedding or what a `Measure` makes of
+it. Where each label has one row, these are the logits. Where `_unknown_`, the last label, has several (one
+for each other word that is remembered), they are merged by their log-sum-exp, as a softmax would weigh them.
+Teaching replaces the measure, the rows, the card and the memory; everything before stays as it is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from sayso.card import METADATA_KEY, ModelCard
 from sayso.errors import ModelError
 from sayso.teaching import wire
+from sayso.teaching.measure import Measure
 from sayso.teaching.memory import MEMORY_KEY, Memory
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 # Numbers of the fields in onnx.proto.
 _GRAPH, _METADATA = 7, 14  # of a model
@@ -29,6 +30,7 @@ _FLOAT32, _INT64 = 1, 7
 
 _WEIGHT, _BIAS = "head.weight", "head.bias"  # in every file that is written here
 _SIZES, _AXIS = "head.sizes", "head.axis"
+_CENTRE, _UNLIKE, _FEATURES = "head.centre", "head.unlike", "head.features"
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,41 @@ class Head:
 
     Attributes:
         labels: `(R,)`, the label of each row, in the card's order; `_unknown_`, the last, may have several.
-        weight: `(R, features)`.
+        weight: `(R, F)`.
         bias: `(R,)`.
+        measure: makes features of embeddings; None where these are the features.
 
     """
 
     labels: tuple[str, ...]
     weight: Array
     bias: Array
+    measure: Measure | None = None
+
+    def features(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the rows stand on, `(N, F)`, of embeddings `(N, E)`."""
+        return embeddings if self.measure is None else self.measure.features(embeddings)
 
     def scores(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The rows' scores `(N, R)` of embeddings `(N, features)`."""
-        result: NDArray[np.float64] = embeddings @ self.weight.T.astype(np.float64) + self.bias
+        """The rows' scores `(N, R)` of embeddings `(N, E)`."""
+        result: NDArray[np.float64] = self.features(embeddings) @ self.weight.T.astype(np.float64) + self.bias
         return result
 
     def take(self, chosen: Sequence[int]) -> "Head":
         """The rows of these indices."""
         rows = list(chosen)
-        return Head(tuple(self.labels[row] for row in rows), self.weight[rows], self.bias[rows])
+        labels = tuple(self.labels[row] for row in rows)
+        return replace(self, labels=labels, weight=self.weight[rows], bias=self.bias[rows])
+
+    def scaled(self, factor: float) -> "Head":
+        """Rows whose scores are so many times larger."""
+        return replace(self, weight=self.weight * factor, bias=self.bias * factor)
+
+    def joined(self, other: "Head") -> "Head":
+        """These rows, then others on the same features."""
+        weight = np.concatenate([self.weight, other.weight])
+        bias = np.concatenate([self.bias, other.bias])
+        return replace(self, labels=self.labels + other.labels, weight=weight, bias=bias)
 
 
 @dataclass(frozen=True)
@@ -93,11 +112,13 @@ class ModelFile:
         graph = wire.first(content, _GRAPH)
         inputs = _rows_node(graph)[1]
         weight, bias = _tensor(graph, inputs[1]), _tensor(graph, inputs[2])
+        measured = inputs[0] == _FEATURES
+        measure = Measure(_tensor(graph, _CENTRE), _tensor(graph, _UNLIKE)) if measured else None
         merged = len(bias) - len(card.labels)
         if weight.ndim != 2 or bias.shape != weight.shape[:1] or merged < 0:
             raise ModelError("This model's head does not fit its card: export it again.")
         memory = Memory.from_json(metadata[MEMORY_KEY].decode()) if MEMORY_KEY in metadata else None
-        head = Head(card.labels + card.labels[-1:] * merged, weight, bias)
+        head = Head(card.labels + card.labels[-1:] * merged, weight, bias, measure)
         return cls(content, card, head, memory)
 
     def write(self, card: ModelCard, head: Head, memory: Memory | None) -> bytes:
@@ -122,12 +143,12 @@ def _rows_node(graph: bytes) -> tuple[bytes, list[str]]:
     for field in wire.fields(graph):
         if field.number == _NODE and wire.text(field.content, _OPERATOR) == "Gemm":
             inputs = [part.content.decode() for part in wire.fields(field.content) if part.number == _INPUTS]
-            if inputs[0] == "embedding" and len(inputs) == 3:
+            if inputs[0] in ("embedding", _FEATURES) and len(inputs) == 3:
                 return field.content, inputs
     raise ModelError("This model does not end in a linear head, and so cannot be taught: export it again.")
 
 
-def _tensor(graph: bytes, name: str) -> Array:
+def _tensor(graph: bytes, name: str) -> NDArray[Any]:
     """A float32 initialiser of a graph."""
     for field in wire.fields(graph):
         if field.number != _INITIALIZER or wire.text(field.content, _NAME) != name:
@@ -147,36 +168,56 @@ def _tensor(graph: bytes, name: str) -> Array:
 def _with_head(graph: bytes, head: Head, labels: int) -> bytes:
     """A graph that ends in other rows."""
     rows_node, inputs = _rows_node(graph)
-    old = {*inputs[1:], _SIZES, _AXIS}
-    parts, tensors = [], {_WEIGHT: head.weight, _BIAS: head.bias}
+    parts = []
     for field in wire.fields(graph):
         if field.number == _NODE:
             outputs = {part.content for part in wire.fields(field.content) if part.number == _OUTPUTS}
-            if field.content == rows_node or outputs & {b"logits", b"head.words", b"head.merged"}:
+            ours = any(name == b"logits" or name.startswith(b"head.") for name in outputs)
+            if field.content == rows_node or ours:
                 continue
-        elif field.number == _INITIALIZER and wire.text(field.content, _NAME) in old:
-            continue
+        elif field.number == _INITIALIZER:
+            name = wire.text(field.content, _NAME)
+            if name in inputs or name.startswith("head."):
+                continue
         elif field.number == _OUTPUT and wire.text(field.content, 1) == "logits":
             parts.append(wire.bytes_field(_OUTPUT, _encode_output(labels)))
             continue
         parts.append(field.raw)
-    transposed = _attribute("transB", 1)
-    rows, merged = ("embedding", _WEIGHT, _BIAS), len(head.labels) - labels + 1
-    if merged == 1:
-        nodes = [_encode_node("Gemm", rows, ("logits",), transposed)]
-    else:
-        nodes = [
-            _encode_node("Gemm", rows, ("head.rows",), transposed),
-            _encode_node(
-                "Split", ("head.rows", _SIZES), ("head.words", "head.others"), _attribute("axis", 1)
-            ),
-            _encode_node("ReduceLogSumExp", ("head.others", _AXIS), ("head.merged",)),
-            _encode_node("Concat", ("head.words", "head.merged"), ("logits",), _attribute("axis", 1)),
-        ]
-        tensors |= {_SIZES: np.array([labels - 1, merged]), _AXIS: np.array([1])}
+    nodes, tensors = _head_nodes(head, labels)
     parts += [wire.bytes_field(_NODE, node) for node in nodes]
     parts += [wire.bytes_field(_INITIALIZER, _encode_tensor(*item)) for item in tensors.items()]
     return b"".join(parts)
+
+
+def _head_nodes(head: Head, labels: int) -> tuple[list[bytes], dict[str, NDArray[Any]]]:
+    """The nodes from `embedding` to `logits`, and their initialisers."""
+    nodes: list[bytes] = []
+    tensors: dict[str, NDArray[Any]] = {_WEIGHT: head.weight, _BIAS: head.bias}
+    across, merged = _attribute("axis", 1), len(head.labels) - labels + 1
+    if head.measure is not None:
+        nodes = [
+            _encode_node("Sign", ("embedding",), ("head.sign",)),
+            _encode_node("Abs", ("embedding",), ("head.size",)),
+            _encode_node("Sqrt", ("head.size",), ("head.root",)),
+            _encode_node("Mul", ("head.sign", "head.root"), ("head.roots",)),
+            _encode_node("Sub", ("head.roots", _CENTRE), ("head.centred",)),
+            _encode_node("MatMul", ("head.centred", _UNLIKE), ("head.turned",)),
+            _encode_node("Mul", ("head.turned", "head.centred"), ("head.products",)),
+            _encode_node("ReduceSum", ("head.products", _AXIS), ("head.sum",)),
+            _encode_node("Concat", ("head.centred", "head.sum"), (_FEATURES,), across),
+        ]
+        tensors |= {_CENTRE: head.measure.centre, _UNLIKE: head.measure.unlike, _AXIS: np.array([1])}
+    rows = ("embedding" if head.measure is None else _FEATURES, _WEIGHT, _BIAS)
+    transposed = _attribute("transB", 1)
+    if merged == 1:
+        return [*nodes, _encode_node("Gemm", rows, ("logits",), transposed)], tensors
+    nodes += [
+        _encode_node("Gemm", rows, ("head.rows",), transposed),
+        _encode_node("Split", ("head.rows", _SIZES), ("head.words", "head.others"), across),
+        _encode_node("ReduceLogSumExp", ("head.others", _AXIS), ("head.merged",)),
+        _encode_node("Concat", ("head.words", "head.merged"), ("logits",), across),
+    ]
+    return nodes, tensors | {_SIZES: np.array([labels - 1, merged]), _AXIS: np.array([1])}
 
 
 def _encode_node(
@@ -195,7 +236,7 @@ def _attribute(name: str, value: int) -> bytes:
     )
 
 
-def _encode_tensor(name: str, tensor: NDArray[np.float32] | NDArray[np.int64]) -> bytes:
+def _encode_tensor(name: str, tensor: NDArray[Any]) -> bytes:
     kind, stored = (_INT64, "<i8") if tensor.dtype.kind == "i" else (_FLOAT32, "<f4")
     dims = b"".join(wire.varint_field(_DIMS, size) for size in tensor.shape)
     raw = np.ascontiguousarray(tensor, stored).tobytes()

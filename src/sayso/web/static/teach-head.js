@@ -1,54 +1,142 @@
 /**
  * A few embeddings become the rows of a head: the same as `teaching/head.py`, step by step; tests hold both to the
- * same numbers. A matrix is a Float64Array, row by row, with its number of columns beside it.
+ * same numbers.
  */
 
+import { cholesky, dot, outerProducts, rowOf, solve, times } from "./teach-algebra.js";
+import { centred, featuresOf, meanOf, measureOf, score } from "./teach-measure.js";
+
+const UNKNOWN = "_unknown_";
 const STEPS = 30;
 const REGULARIZATION = 1.5;
+const GENERATIVE_REGULARIZATION = 30;
+const SHARPNESS = 0.06;
 export const FOLDS = 5;
 
+/** @typedef {import("./teach-measure.js").Head} Head */
 /** What is learnt from, see `Examples` in `head.py`.
- * @typedef {{ embeddings: Float64Array, features: number, labels: number[], weights: number[], folds: number[] }} Examples */
-/** @typedef {{ weight: Float64Array, bias: Float64Array }} Rows  weight `(words, features)` */
+ * @typedef {{ embeddings: Float64Array[], labels: number[], weights: number[], folds: number[], groups: number[],
+ *   speech: boolean[] }} Examples */
 
 /**
- * Learn the rows of new words.
+ * Learn the rows of words beside those that are kept.
  * @param {Examples} examples
- * @param {number} words how many new words there are
- * @param {Float64Array} others `(N, L)`, the scores that the rows that stay give the examples
- * @param {number} withoutFold leaves out the examples of that fold
- * @returns {Rows}
+ * @param {number[]} chosen indices of those to learn from
+ * @param {string[]} words
+ * @param {Head} kept
+ * @returns {Head} the new rows, then those that are kept
  */
-export function learn(examples, words, others, withoutFold = -2) {
-  const { mean, scale } = standard(examples);
-  const { embeddings, features, labels } = examples;
-  const chosen = [...labels.keys()].filter((index) => examples.folds[index] !== withoutFold);
-  const width = features + 1;
-  const inputs = new Float64Array(chosen.length * width);
-  chosen.forEach((index, row) => {
-    for (let column = 0; column < features; column++) {
-      inputs[row * width + column] = (embeddings[index * features + column] - mean[column]) / scale[column];
+export function learnBeside({ embeddings, labels, weights }, chosen, words, kept) {
+  const features = embeddings.map((embedding) => featuresOf(kept, embedding));
+  const { mean, scale } = standard(features.filter((_, index) => labels[index] < 0));
+  const rows = regress(
+    chosen.map((index) => features[index].map((value, column) => (value - mean[column]) / scale[column])),
+    chosen.map(() => new Float64Array(words.length)),
+    chosen.map((index) => logSumExp(score(kept, embeddings[index]))),
+    chosen.map((index) => labels[index]),
+    chosen.map((index) => weights[index]),
+    REGULARIZATION,
+  );
+  const weight = rows.map((row) => scale.map((value, column) => row[column] / value));
+  const bias = rows.map((row, word) => row[scale.length] - dot(mean, weight[word], 0));
+  return {
+    labels: [...words, ...kept.labels],
+    weight: Float64Array.from([...weight.flatMap((row) => [...row]), ...kept.weight]),
+    bias: Float64Array.from([...bias, ...kept.bias]),
+    measure: kept.measure,
+  };
+}
+
+/**
+ * Learn the rows of words alone, and of all other speech.
+ * @param {Examples} examples
+ * @param {number[]} chosen indices of those to learn from
+ * @param {string[]} words
+ * @returns {Head} the new rows, then all others
+ */
+export function learnAlone(examples, chosen, words) {
+  const embeddings = chosen.map((index) => examples.embeddings[index]);
+  const groups = chosen.map((index) => examples.groups[index]);
+  const speech = embeddings.filter((_, place) => examples.speech[chosen[place]]);
+  const { head, precision } = generative(embeddings, groups, speech);
+  head.labels = [...words, ...new Array(head.bias.length - words.length).fill(UNKNOWN)];
+  const width = speech[0].length;
+  const scores = embeddings.map((embedding) => score(head, embedding));
+  const white = cholesky(precision, width);
+  const rows = regress(
+    embeddings.map((embedding) => times(featuresOf(head, embedding).subarray(0, width), white)),
+    scores.map((row) => row.subarray(0, words.length)),
+    scores.map((row) => logSumExp(row.subarray(words.length))),
+    chosen.map((index) => examples.labels[index]),
+    chosen.map((index) => examples.weights[index]),
+    GENERATIVE_REGULARIZATION,
+  );
+  rows.forEach((row, word) => {
+    head.bias[word] += row[width];
+    for (let feature = 0; feature < width; feature++) {
+      const added = dot(row.subarray(0, width), white, feature * width);
+      head.weight[word * (width + 1) + feature] += added;
     }
-    inputs[row * width + features] = 1;
   });
-  const weights = chosen.map((index) => examples.weights[index]);
-  const rival = chosen.map((index) => logSumExp(rowOf(others, index, labels.length)));
-  const penalty = new Float64Array(width).fill(REGULARIZATION);
-  penalty[features] = REGULARIZATION / 1000;
-  const lower = cholesky(curvature(inputs, width, weights, penalty), width);
-  let rows = new Float64Array(words * width); // a row for each word: the other way round than in Python
+  return head;
+}
+
+/**
+ * The rows of words, and a last one of any other word, as their distributions are.
+ * @param {Float64Array[]} embeddings
+ * @param {number[]} groups the word of each, at least one; -1 for those that are left out
+ * @param {Float64Array[]} speech of words of all kinds
+ * @returns {{ head: Head, precision: Float64Array }} the rows, without labels, and the precision of a word's recordings
+ */
+export function generative(embeddings, groups, speech) {
+  const { measure, offset, precision } = measureOf(embeddings, groups, speech);
+  const values = embeddings.map((embedding) => centred(measure, embedding));
+  const means = [...new Array(Math.max(...groups) + 1).keys()].map((group) =>
+    meanOf(values.filter((_, place) => groups[place] === group)),
+  );
+  const turned = means.map((mean) => times(mean, precision));
+  const weight = [...turned.flatMap((row) => [...row, 0]), ...new Float64Array(means[0].length), 1];
+  const bias = [...means.map((mean, group) => -dot(mean, turned[group], 0) / 2), -offset];
+  const head = {
+    labels: [],
+    weight: Float64Array.from(weight, (value) => value * SHARPNESS),
+    bias: Float64Array.from(bias, (value) => value * SHARPNESS),
+    measure,
+  };
+  return { head, precision };
+}
+
+/**
+ * What is to be added to new words' scores.
+ * @param {Float64Array[]} features
+ * @param {Float64Array[]} start the scores so far
+ * @param {number[]} rival the score of all that is no new word
+ * @param {number[]} labels
+ * @param {number[]} weights
+ * @param {number} regularization
+ * @returns {Float64Array[]} a row for each word, with its bias at the end: the other way round than in Python
+ */
+function regress(features, start, rival, labels, weights, regularization) {
+  const inputs = features.map((row) => Float64Array.from([...row, 1]));
+  const width = inputs[0].length;
+  const words = start[0].length;
+  const penalty = new Float64Array(width).fill(regularization);
+  penalty[width - 1] = regularization / 1000;
+  const curvature = outerProducts(inputs, width, (row) => weights[row] / 2);
+  penalty.forEach((value, column) => (curvature[column * width + column] += value));
+  const lower = cholesky(curvature, width);
+  let rows = new Float64Array(words * width);
   let ahead = rows;
   let momentum = 1;
   for (let step = 0; step < STEPS; step++) {
     const slope = new Float64Array(words * width);
-    chosen.forEach((index, row) => {
-      const input = inputs.subarray(row * width, (row + 1) * width);
+    inputs.forEach((input, row) => {
       const scores = new Float64Array(words + 1);
-      for (let word = 0; word < words; word++) scores[word] = dot(input, ahead, word * width);
+      for (let word = 0; word < words; word++) scores[word] = start[row][word] + dot(input, ahead, word * width);
       scores[words] = rival[row];
       const given = softmax(scores);
       for (let word = 0; word < words; word++) {
-        const wrong = weights[row] * (Number(labels[index] === word) - given[word]);
+        const wrong = weights[row] * (Number(labels[row] === word) - given[word]);
         for (let column = 0; column < width; column++) slope[word * width + column] += wrong * input[column];
       }
     });
@@ -71,35 +159,22 @@ export function learn(examples, words, others, withoutFold = -2) {
     ahead = next;
     momentum = following;
   }
-  const weight = new Float64Array(words * features);
-  const bias = new Float64Array(words);
-  for (let word = 0; word < words; word++) {
-    bias[word] = rows[word * width + features];
-    for (let column = 0; column < features; column++) {
-      weight[word * features + column] = rows[word * width + column] / scale[column];
-      bias[word] -= weight[word * features + column] * mean[column];
-    }
-  }
-  return { weight, bias };
+  return [...new Array(words).keys()].map((word) => rowOf(rows, word, words));
 }
 
 /**
  * Score each example by rows that were learnt without its fold.
- * @param {Examples} examples @param {number} words @param {Float64Array} others
- * @returns {Float64Array} `(N, words)`
+ * @param {Examples} examples @param {(chosen: number[]) => Head} learn
+ * @returns {Float64Array[]} none for examples that are never kept apart
  */
-export function crossValidate(examples, words, others) {
-  const count = examples.labels.length;
-  const result = new Float64Array(count * words);
-  for (let fold = 0; fold <= Math.max(...examples.folds); fold++) {
-    const rows = learn(examples, words, others, fold);
-    for (let index = 0; index < count; index++) {
-      if (examples.folds[index] !== fold) continue;
-      const embedding = rowOf(examples.embeddings, index, count);
-      for (let word = 0; word < words; word++) {
-        result[index * words + word] = dot(embedding, rows.weight, word * examples.features) + rows.bias[word];
-      }
-    }
+export function crossValidate({ embeddings, folds }, learn) {
+  /** @type {Float64Array[]} */
+  const result = new Array(folds.length).fill(new Float64Array());
+  for (let fold = 0; fold <= Math.max(...folds); fold++) {
+    const head = learn([...folds.keys()].filter((index) => folds[index] !== fold));
+    folds.forEach((own, index) => {
+      if (own === fold) result[index] = score(head, embeddings[index]);
+    });
   }
   return result;
 }
@@ -137,67 +212,10 @@ export function logSumExp(scores) {
   return highest + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - highest), 0));
 }
 
-/** One of the rows of a matrix. @param {Float64Array} matrix @param {number} index @param {number} count of its rows */
-export function rowOf(matrix, index, count) {
-  const width = matrix.length / count;
-  return matrix.subarray(index * width, (index + 1) * width);
-}
-
-/** @param {Float64Array} vector @param {Float64Array} matrix @param {number} start where in it the other vector starts */
-export function dot(vector, matrix, start) {
-  let sum = 0;
-  for (let column = 0; column < vector.length; column++) sum += vector[column] * matrix[start + column];
-  return sum;
-}
-
-/** Mean and standard deviation of what is no new word. @param {Examples} examples */
-function standard({ embeddings, features, labels }) {
-  const mean = new Float64Array(features);
-  const scale = new Float64Array(features);
-  const rest = [...labels.keys()].filter((index) => labels[index] < 0);
-  for (let column = 0; column < features; column++) {
-    for (const index of rest) mean[column] += embeddings[index * features + column] / rest.length;
-    for (const index of rest) scale[column] += (embeddings[index * features + column] - mean[column]) ** 2 / rest.length;
-    scale[column] = Math.sqrt(scale[column]) + 1e-6;
-  }
-  return { mean, scale };
-}
-
-/** @param {Float64Array} inputs @param {number} width @param {number[]} weights @param {Float64Array} penalty */
-function curvature(inputs, width, weights, penalty) {
-  const result = new Float64Array(width * width);
-  weights.forEach((weight, row) => {
-    const at = row * width;
-    for (let first = 0; first < width; first++) {
-      const factor = (inputs[at + first] * weight) / 2;
-      for (let second = 0; second <= first; second++) result[first * width + second] += factor * inputs[at + second];
-    }
-  });
-  for (let column = 0; column < width; column++) result[column * width + column] += penalty[column];
-  return result;
-}
-
-/** The lower factor of a symmetric positive matrix, of which the lower half is given. @param {Float64Array} matrix @param {number} width */
-function cholesky(matrix, width) {
-  const lower = Float64Array.from(matrix);
-  for (let row = 0; row < width; row++) {
-    for (let column = 0; column <= row; column++) {
-      let sum = lower[row * width + column];
-      for (let inner = 0; inner < column; inner++) sum -= lower[row * width + inner] * lower[column * width + inner];
-      lower[row * width + column] = row === column ? Math.sqrt(sum) : sum / lower[column * width + column];
-    }
-  }
-  return lower;
-}
-
-/** Solve in place, given the lower factor. @param {Float64Array} lower @param {number} width @param {Float64Array} vector */
-function solve(lower, width, vector) {
-  for (let row = 0; row < width; row++) {
-    for (let inner = 0; inner < row; inner++) vector[row] -= lower[row * width + inner] * vector[inner];
-    vector[row] /= lower[row * width + row];
-  }
-  for (let row = width - 1; row >= 0; row--) {
-    for (let inner = row + 1; inner < width; inner++) vector[row] -= lower[inner * width + row] * vector[inner];
-    vector[row] /= lower[row * width + row];
-  }
+/** Mean and standard deviation of each feature. @param {Float64Array[]} rows */
+function standard(rows) {
+  const mean = meanOf(rows);
+  const scale = new Float64Array(mean.length);
+  for (const row of rows) row.forEach((value, column) => (scale[column] += (value - mean[column]) ** 2 / rows.length));
+  return { mean, scale: scale.map((value) => Math.sqrt(value) + 1e-6) };
 }

@@ -1,7 +1,9 @@
 /**
  * A model file, opened to be taught, and the same graph with another head, card and memory: the same as
- * `teaching/model_file.py`, `wire.py` and `memory.py`, byte for byte.
+ * `teaching/model_file.py` and `memory.py`, byte for byte.
  */
+
+import { bytesField, contentOf, fieldsOf, joined, sameBytes, textField, textOf, varintField } from "./teach-wire.js";
 
 const CARD_KEY = "sayso";
 const MEMORY_KEY = "sayso_memory";
@@ -11,15 +13,14 @@ const [INPUTS, OUTPUTS, OPERATOR, ATTRIBUTE] = [1, 2, 4, 5]; // of a node
 const [DIMS, DATA_TYPE, NAME, RAW] = [1, 2, 8, 9]; // of a tensor
 const [FLOAT32, INT64] = [1, 7];
 const [WEIGHT, BIAS, SIZES, AXIS] = ["head.weight", "head.bias", "head.sizes", "head.axis"];
+const [CENTRE, UNLIKE, FEATURES] = ["head.centre", "head.unlike", "head.features"];
 
-/** @typedef {import("./teaching.js").Head} Head */
+/** @typedef {import("./teach-measure.js").Head} Head */
 /** What a model remembers, in steps of each feature.
  * @typedef {{ labels: string[], low: Float32Array, step: Float32Array, rows: Uint8Array }} StoredMemory */
 /** @typedef {{ content: Uint8Array, card: any, head: Head, memory: StoredMemory | null }} OpenedModel */
-/** @typedef {{ number: number, content: Uint8Array, value: number, raw: Uint8Array }} Field */
 
 const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
 /** @param {Uint8Array} content @returns {OpenedModel} @throws {Error} no model that can be taught */
 export function readModel(content) {
@@ -30,12 +31,13 @@ export function readModel(content) {
   if (!metadata.has(CARD_KEY)) throw new Error("this file has no sayso card");
   const card = JSON.parse(metadata.get(CARD_KEY));
   const graph = contentOf(content, GRAPH);
-  const [, weightName, biasName] = rowsNode(graph).inputs;
+  const [features, weightName, biasName] = rowsNode(graph).inputs;
   const [weight, bias] = [tensorOf(graph, weightName), tensorOf(graph, biasName)];
   const labels = [...card.labels];
   while (labels.length < bias.length) labels.push(labels[labels.length - 1]);
   const memory = metadata.has(MEMORY_KEY) ? readMemory(metadata.get(MEMORY_KEY)) : null;
-  return { content, card, head: { labels, weight, bias }, memory };
+  const measure = features === FEATURES ? { centre: tensorOf(graph, CENTRE), unlike: tensorOf(graph, UNLIKE) } : null;
+  return { content, card, head: { labels, weight, bias, measure }, memory };
 }
 
 /**
@@ -114,7 +116,7 @@ function rowsNode(graph) {
   for (const field of fieldsOf(graph)) {
     if (field.number !== NODE || textOf(field.content, OPERATOR) !== "Gemm") continue;
     const inputs = [...fieldsOf(field.content)].filter((part) => part.number === INPUTS).map((part) => decoder.decode(part.content));
-    if (inputs[0] === "embedding" && inputs.length === 3) return { raw: field.raw, inputs };
+    if (["embedding", FEATURES].includes(inputs[0]) && inputs.length === 3) return { raw: field.raw, inputs };
   }
   throw new Error("this model does not end in a linear head, and so cannot be taught");
 }
@@ -133,46 +135,62 @@ function tensorOf(graph, name) {
 /** @param {Uint8Array} graph @param {Head} head @param {number} labels */
 function withHead(graph, head, labels) {
   const { raw, inputs } = rowsNode(graph);
-  const old = [...inputs.slice(1), SIZES, AXIS];
+  const isOurs = (/** @type {string} */ name) => name.startsWith("head.");
   const parts = [];
   for (const field of fieldsOf(graph)) {
     if (field.number === NODE) {
       const outputs = [...fieldsOf(field.content)].filter((part) => part.number === OUTPUTS).map((part) => decoder.decode(part.content));
-      const ends = outputs.some((name) => ["logits", "head.words", "head.merged"].includes(name));
-      if (ends || sameBytes(field.raw, raw)) continue;
-    } else if (field.number === INITIALIZER && old.includes(textOf(field.content, NAME))) continue;
-    else if (field.number === OUTPUT && textOf(field.content, 1) === "logits") {
+      if (outputs.some((name) => name === "logits" || isOurs(name)) || sameBytes(field.raw, raw)) continue;
+    } else if (field.number === INITIALIZER) {
+      const name = textOf(field.content, NAME);
+      if (inputs.includes(name) || isOurs(name)) continue;
+    } else if (field.number === OUTPUT && textOf(field.content, 1) === "logits") {
       parts.push(bytesField(OUTPUT, encodeOutput(labels)));
       continue;
     }
     parts.push(field.raw);
   }
-  const rows = head.labels.length;
-  const merged = rows - labels + 1;
-  const inputNames = ["embedding", WEIGHT, BIAS];
-  const transposed = attribute("transB", 1);
-  const nodes =
-    merged === 1
-      ? [node("Gemm", inputNames, ["logits"], transposed)]
-      : [
-          node("Gemm", inputNames, ["head.rows"], transposed),
-          node("Split", ["head.rows", SIZES], ["head.words", "head.others"], attribute("axis", 1)),
-          node("ReduceLogSumExp", ["head.others", AXIS], ["head.merged"], new Uint8Array()),
-          node("Concat", ["head.words", "head.merged"], ["logits"], attribute("axis", 1)),
-        ];
-  const tensors = [
-    tensor(WEIGHT, [rows, head.weight.length / rows], FLOAT32, Float32Array.from(head.weight)),
-    tensor(BIAS, [rows], FLOAT32, Float32Array.from(head.bias)),
-  ];
-  if (merged > 1) {
-    tensors.push(tensor(SIZES, [2], INT64, BigInt64Array.of(BigInt(labels - 1), BigInt(merged))));
-    tensors.push(tensor(AXIS, [1], INT64, BigInt64Array.of(1n)));
-  }
+  const { nodes, tensors } = headNodes(head, labels);
   return joined(...parts, ...nodes.map((part) => bytesField(NODE, part)), ...tensors.map((part) => bytesField(INITIALIZER, part)));
 }
 
+/** The nodes from `embedding` to `logits`, and their initialisers. @param {Head} head @param {number} labels */
+function headNodes({ labels: { length: rows }, weight, bias, measure }, labels) {
+  const merged = rows - labels + 1;
+  const across = attribute("axis", 1);
+  const nodes = [];
+  const tensors = [floats(WEIGHT, [rows, weight.length / rows], weight), floats(BIAS, [rows], bias)];
+  if (measure) {
+    const width = measure.centre.length;
+    nodes.push(
+      node("Sign", ["embedding"], ["head.sign"]),
+      node("Abs", ["embedding"], ["head.size"]),
+      node("Sqrt", ["head.size"], ["head.root"]),
+      node("Mul", ["head.sign", "head.root"], ["head.roots"]),
+      node("Sub", ["head.roots", CENTRE], ["head.centred"]),
+      node("MatMul", ["head.centred", UNLIKE], ["head.turned"]),
+      node("Mul", ["head.turned", "head.centred"], ["head.products"]),
+      node("ReduceSum", ["head.products", AXIS], ["head.sum"]),
+      node("Concat", ["head.centred", "head.sum"], [FEATURES], across),
+    );
+    tensors.push(floats(CENTRE, [width], measure.centre), floats(UNLIKE, [width, width], measure.unlike));
+  }
+  if (measure || merged > 1) tensors.push(tensor(AXIS, [1], INT64, BigInt64Array.of(1n)));
+  const inputs = [measure ? FEATURES : "embedding", WEIGHT, BIAS];
+  nodes.push(node("Gemm", inputs, [merged === 1 ? "logits" : "head.rows"], attribute("transB", 1)));
+  if (merged > 1) {
+    nodes.push(
+      node("Split", ["head.rows", SIZES], ["head.words", "head.others"], across),
+      node("ReduceLogSumExp", ["head.others", AXIS], ["head.merged"]),
+      node("Concat", ["head.words", "head.merged"], ["logits"], across),
+    );
+    tensors.push(tensor(SIZES, [2], INT64, BigInt64Array.of(BigInt(labels - 1), BigInt(merged))));
+  }
+  return { nodes, tensors };
+}
+
 /** @param {string} operator @param {string[]} inputs @param {string[]} outputs @param {Uint8Array} attribute */
-function node(operator, inputs, outputs, attribute) {
+function node(operator, inputs, outputs, attribute = new Uint8Array()) {
   const named = [...inputs.map((name) => textField(INPUTS, name)), ...outputs.map((name) => textField(OUTPUTS, name))];
   return joined(...named, textField(OPERATOR, operator), attribute);
 }
@@ -189,91 +207,15 @@ function tensor(name, shape, kind, values) {
   return joined(...dims, varintField(DATA_TYPE, kind), textField(NAME, name), bytesField(RAW, raw));
 }
 
+/** @param {string} name @param {number[]} shape @param {Float64Array} values */
+function floats(name, shape, values) {
+  return tensor(name, shape, FLOAT32, Float32Array.from(values));
+}
+
 /** The description of the output `logits`. @param {number} labels */
 function encodeOutput(labels) {
   const shape = joined(bytesField(1, textField(2, "batch")), bytesField(1, varintField(1, labels)));
   return joined(textField(1, "logits"), bytesField(2, bytesField(1, joined(varintField(1, FLOAT32), bytesField(2, shape)))));
-}
-
-/** @param {Uint8Array} message @returns {Generator<Field>} */
-function* fieldsOf(message) {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let place = 0; place < 10; place++) {
-      if (at >= message.length) break;
-      const byte = message[at++];
-      value += (byte & 0x7f) * 2 ** (7 * place);
-      if (byte < 0x80) return value;
-    }
-    throw new Error("this file is no model, or a damaged one");
-  };
-  while (at < message.length) {
-    const start = at;
-    const tag = varint();
-    const kind = tag % 8;
-    /** @type {Uint8Array} */
-    let content = new Uint8Array();
-    let value = 0;
-    if (kind === 0) value = varint();
-    else if (kind === 2) {
-      const length = varint();
-      content = message.subarray(at, at + length);
-      at += length;
-    } else if (kind === 1 || kind === 5) at += kind === 1 ? 8 : 4;
-    else throw new Error("this file is no model, or a damaged one");
-    if (at > message.length) throw new Error("this file is no model, or a damaged one");
-    yield { number: Math.floor(tag / 8), content, value, raw: message.subarray(start, at) };
-  }
-}
-
-/** @param {Uint8Array} message @param {number} number */
-function contentOf(message, number) {
-  for (const field of fieldsOf(message)) if (field.number === number) return field.content;
-  return new Uint8Array();
-}
-
-/** @param {Uint8Array} message @param {number} number */
-function textOf(message, number) {
-  return decoder.decode(contentOf(message, number));
-}
-
-/** @param {number} value */
-function encodeVarint(value) {
-  const bytes = [];
-  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
-  return Uint8Array.from([...bytes, value]);
-}
-
-/** @param {number} number @param {number} value */
-function varintField(number, value) {
-  return joined(encodeVarint(number * 8), encodeVarint(value));
-}
-
-/** @param {number} number @param {Uint8Array} content */
-function bytesField(number, content) {
-  return joined(encodeVarint(number * 8 + 2), encodeVarint(content.length), content);
-}
-
-/** @param {number} number @param {string} text */
-function textField(number, text) {
-  return bytesField(number, encoder.encode(text));
-}
-
-/** @param {...Uint8Array} parts */
-function joined(...parts) {
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
-}
-
-/** @param {Uint8Array} first @param {Uint8Array} second */
-function sameBytes(first, second) {
-  return first.length === second.length && first.every((byte, index) => byte === second[index]);
 }
 
 /** As NumPy rounds. @param {number} value */

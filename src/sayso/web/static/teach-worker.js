@@ -2,7 +2,7 @@
  * The thread in which a head is learnt: takes one question, gives one answer.
  */
 
-import { addToMemory, embeddingsOf, readModel, writeModel } from "./teach-model.js";
+import { addToMemory, embeddingsOf, forget, readModel, writeModel } from "./teach-model.js";
 import { teach, VARIANTS } from "./teaching.js";
 
 /** @typedef {import("./teaching.js").Heard} Heard */
@@ -34,7 +34,8 @@ scope.onmessage = ({ data: { content, heard, beside, name } }) => {
     training_clips: clipsOf(card, heard, allLabels),
     figures: [],
   };
-  const file = writeModel(opened, taught, learnt.head, addToMemory(memory, labels, embeddings));
+  const kept = learnt.forgotten.reduce(forget, memory);
+  const file = writeModel(opened, taught, learnt.head, addToMemory(kept, labels, embeddings));
   scope.postMessage({ file, report: learnt.report }, [file.buffer]);
 };
 

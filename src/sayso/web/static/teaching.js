@@ -3,23 +3,24 @@
  * used. The same as `teaching/lesson.py` and `teaching/recordings.py`; tests hold both to the same numbers.
  */
 
-import { crossValidate, dot, FOLDS, lead, learn, rowOf, softmax, surest, thresholdFor } from "./teach-head.js";
+import { rowOf } from "./teach-algebra.js";
+import { crossValidate, FOLDS, generative, lead, learnAlone, learnBeside, logSumExp, softmax, surest, thresholdFor } from "./teach-head.js";
+import { score } from "./teach-measure.js";
 
 const SILENCE = "_silence_";
 const UNKNOWN = "_unknown_";
 const FALSE_ACCEPT_RATE = 0.05;
 const BACKGROUND = 2;
-const RIVAL_SCALE = 0.5;
+const TEMPERATURE = 0.7;
 const HESITATION = 2;
 const FAMILIAR = 10;
-const SAME_SOUND = 0.9;
+const SAME_SOUND = 0.5;
 
 /** The variants of a recording: shift in ms, gain in dB, signal-to-noise ratio in dB or none. */
 /** @type {[number, number, number | null][]} */
 export const VARIANTS = [[0, 0, null], [-80, -12, 20], [80, 6, 20], [-40, 6, 10], [40, -12, 10]];
 
-/** Rows of a head: a label, a row of weights and a bias each.
- * @typedef {{ labels: string[], weight: Float64Array, bias: Float64Array }} Head */
+/** @typedef {import("./teach-measure.js").Head} Head */
 /** @typedef {{ temperature: number, threshold: number, false_accept_rate: number | null }} Calibration */
 /** What a model remembers: a label and an embedding each. @typedef {{ labels: string[], embeddings: Float64Array }} Memory */
 /** Recordings of words: `labels` counts from 0, -1 for no word; `embeddings` is `(N, VARIANTS, features)`.
@@ -35,60 +36,73 @@ export const VARIANTS = [[0, 0, null], [-80, -12, 20], [80, 6, 20], [-40, 6, 10]
  * @param {Memory} memory
  * @param {Heard} heard
  * @param {{ beside?: boolean, falseAcceptRate?: number }} options
- * @returns {{ head: Head, calibration: Calibration, report: Report }}
+ * @returns {{ head: Head, calibration: Calibration, report: Report, forgotten: string[] }}
  */
-export function teach(model, memory, heard, { beside = false, falseAcceptRate } = {}) {
-  const { words, labels } = heard;
+export function teach(model, memory, heard, { beside: wanted = false, falseAcceptRate } = {}) {
   const before = model.calibration;
-  const count = labels.length;
-  const features = model.head.weight.length / model.head.labels.length;
-  const dropped = new Set([...words, ...(beside ? [] : sameSounds(model.head, before.temperature, heard, features))]);
-  const kept = scaled(
-    take(model.head, (label) => !dropped.has(label)),
-    (beside ? 1 : RIVAL_SCALE) / before.temperature,
-  );
-  const forgotten = new Set([...dropped].filter((label) => !words.includes(label)));
-  const remembered = [...memory.labels.keys()].filter((row) => !forgotten.has(memory.labels[row]));
+  const isStaying = (/** @type {string} */ label) => !heard.words.includes(label);
+  const isWord = (/** @type {string} */ label) => ![SILENCE, UNKNOWN].includes(label);
+  const stay = take(model.head, isStaying);
+  // Words that were taught alone are learnt again with the new ones, from what is remembered of them.
+  const again = wanted && model.head.measure ? stay.labels.filter(isWord) : [];
+  const words = [...again, ...heard.words];
+  const labels = heard.labels.map((label) => (label < 0 ? label : label + again.length));
+  const beside = wanted && model.head.measure === null && stay.labels.length > 0;
+  const forgotten = beside ? [] : sameSounds(memory, heard, words);
+  const remembered = [...memory.labels.keys()].filter((row) => !forgotten.includes(memory.labels[row]));
   const names = remembered.map((row) => memory.labels[row]);
   const familiar = names.map((name) => names.filter((other) => other === name).length >= FAMILIAR);
-  const examples = gather(heard, memory, remembered, names, familiar, features);
-  const total = examples.labels.length;
-  const others = new Float64Array(total * Math.max(1, kept.labels.length));
-  for (let index = 0; index < total; index++) {
-    rowOf(others, index, total).set(score(kept, rowOf(examples.embeddings, index, total)));
-  }
-  const scores = crossValidate(examples, words.length, others);
-  const first = count * VARIANTS.length;
+  const examples = gather({ ...heard, words, labels }, memory, remembered, names, familiar);
+  const temperature = beside ? before.temperature : TEMPERATURE;
+  const kept = scaled(stay, 1 / temperature); // in the scale of probabilities
+  const learn = (/** @type {number[]} */ chosen) =>
+    beside ? learnBeside(examples, chosen, words, kept) : learnAlone(examples, chosen, words);
+  const rows = crossValidate(examples, learn);
+  const scale = beside ? 1 : 1 / temperature;
+  const own = (/** @type {number} */ index) => rows[index].slice(0, words.length).map((value) => value * scale);
+  const rest = (/** @type {number} */ index) => {
+    const others = rows[index].subarray(words.length);
+    return beside ? others : Float64Array.of(logSumExp(others) * scale); // else they are one label
+  };
+  const first = labels.length * VARIANTS.length;
   const known = names.map((name) => model.head.labels.includes(name));
   /** @type {((row: number) => boolean)[]} */
   const parts = [(row) => known[row], (row) => !known[row] && familiar[row], (row) => !known[row] && !familiar[row]];
   const strange = [...names.keys()].filter((row) => examples.labels[first + row] < 0 && names[row] !== SILENCE);
-  const groups = parts.map((belongs) => strange.filter(belongs).map((row) => first + row)).filter((rows) => rows.length);
-  const rate = falseAcceptRate ?? ((beside && before.false_accept_rate) || FALSE_ACCEPT_RATE);
-  const own = (/** @type {number} */ index) => rowOf(scores, index, total);
-  const rest = (/** @type {number} */ index) => rowOf(others, index, total);
+  const groups = parts.map((belongs) => strange.filter(belongs).map((row) => first + row));
+  const rate = falseAcceptRate ?? ((wanted && before.false_accept_rate) || FALSE_ACCEPT_RATE);
   const shift = beside
     ? -HESITATION
-    : -Math.max(...groups.map((rows) => thresholdFor(rows.map((row) => lead(own(row), rest(row))), rate)));
+    : -Math.max(
+        ...groups.flatMap((found, part) => {
+          const leads = found.map((row) => lead(own(row), rest(row)));
+          // Those with a row of their own are told apart more easily than a word that is none's.
+          return found.length ? [thresholdFor(leads, part === 2 ? rate : rate / 2)] : [];
+        }),
+      );
   const shifted = (/** @type {number} */ index) => own(index).map((value) => value + shift);
-  const sure = groups.map((rows) => rows.map((row) => surest(shifted(row), rest(row))));
+  const sure = groups.filter((found) => found.length).map((found) => found.map((row) => surest(shifted(row), rest(row))));
   const threshold = beside ? Math.max(before.threshold, ...sure.map((group) => thresholdFor(group, rate))) : 0.5;
   const given = labels.map((_, index) => {
     const row = index * VARIANTS.length;
     return softmax(Float64Array.from([...shifted(row), ...rest(row)]));
   });
-  const rows = learn(examples, words.length, others);
-  const temperature = beside ? before.temperature : 1;
-  const added = { labels: words, weight: rows.weight, bias: rows.bias.map((value) => value + shift) };
+  const learnt = scaled(learn([...examples.labels.keys()]), beside ? temperature : 1);
+  for (const word of words.keys()) learnt.bias[word] += shift * temperature;
   return {
-    head: scaled(join(kept, added, beside), temperature),
+    head: ordered(learnt, words),
     calibration: { temperature, threshold, false_accept_rate: rate },
-    report: judge(heard, given, sure, threshold),
+    report: judge({ ...heard, words, labels }, heard.words, given, sure, threshold),
+    forgotten,
   };
 }
 
-/** @param {Heard} heard @param {Float64Array[]} given @param {number[][]} sure @param {number} threshold @returns {Report} */
-function judge({ words, labels }, given, sure, threshold) {
+/**
+ * @param {Heard} heard @param {string[]} fresh those of its words that are new
+ * @param {Float64Array[]} given @param {number[][]} sure @param {number} threshold
+ * @returns {Report}
+ */
+function judge({ words, labels }, fresh, given, sure, threshold) {
   const heard = given.map((row) => row.indexOf(Math.max(...row)));
   const own = labels.map((label, index) => (label < 0 ? 0 : given[index][label]));
   const said = [...labels.keys()].filter((index) => labels[index] >= 0);
@@ -96,8 +110,8 @@ function judge({ words, labels }, given, sure, threshold) {
   const accepted = (/** @type {number} */ index) => right(index) && own[index] >= threshold;
   const shareOf = (/** @type {number[]} */ group) => group.filter((value) => value >= threshold).length / group.length;
   return {
-    words: words.map((word, label) => {
-      const mine = said.filter((index) => labels[index] === label);
+    words: fresh.map((word) => {
+      const mine = said.filter((index) => labels[index] === words.indexOf(word));
       const [recognised, surely] = [mine.filter(right).length, mine.filter(accepted).length];
       return { word, recordings: mine.length, recognised, accepted: surely };
     }),
@@ -107,86 +121,90 @@ function judge({ words, labels }, given, sure, threshold) {
     strangers: sure.flat().length,
     threshold,
     given: own,
-    heard: heard.map((label) => (label < words.length ? label : -1)),
+    heard: heard.map((label) => (label < words.length ? fresh.indexOf(words[label]) : -1)),
   };
 }
 
-/** The model's words as which new ones are surely heard. @param {Head} head @param {number} temperature @param {Heard} heard @param {number} features */
-function sameSounds(head, temperature, heard, features) {
-  const same = [];
-  for (const label of heard.words.keys()) {
+/** The remembered words as which new ones are heard. @param {Memory} memory @param {Heard} heard @param {string[]} words */
+function sameSounds(memory, heard, words) {
+  const { length: total } = memory.labels;
+  const others = [...new Set(memory.labels)].sort().filter((name) => {
+    const count = memory.labels.filter((other) => other === name).length;
+    return count >= FAMILIAR && name !== SILENCE && !words.includes(name);
+  });
+  if (others.length === 0) return [];
+  const rows = memory.labels.map((_, row) => rowOf(memory.embeddings, row, total));
+  const speech = rows.filter((_, row) => memory.labels[row] !== SILENCE);
+  const { head } = generative(rows, memory.labels.map((label) => others.indexOf(label)), speech);
+  const width = rows[0].length;
+  return heard.words.flatMap((_, label) => {
     const mine = [...heard.labels.keys()].filter((index) => heard.labels[index] === label);
-    const means = new Float64Array(head.labels.length);
+    const means = new Float64Array(others.length);
     for (const index of mine) {
-      const start = index * VARIANTS.length * features;
-      const scores = score(head, heard.embeddings.subarray(start, start + features));
-      softmax(scores.map((value) => value / temperature)).forEach((value, row) => (means[row] += value / mine.length));
+      const start = index * VARIANTS.length * width;
+      const given = softmax(score(head, heard.embeddings.subarray(start, start + width)));
+      means.forEach((_, other) => (means[other] += given[other] / mine.length));
     }
-    const row = means.indexOf(Math.max(...means));
-    const isWord = ![SILENCE, UNKNOWN].includes(head.labels[row]);
-    if (means[row] >= SAME_SOUND && isWord) same.push(head.labels[row]);
-  }
-  return same;
+    const surely = Math.max(...means);
+    return surely >= SAME_SOUND ? [others[means.indexOf(surely)]] : [];
+  });
 }
 
 /**
  * The recordings with their variants, then what is remembered.
  * @param {Heard} heard @param {Memory} memory @param {number[]} remembered rows of the memory @param {string[]} names their labels
- * @param {boolean[]} familiar @param {number} features
+ * @param {boolean[]} familiar
+ * @returns {import("./teach-head.js").Examples}
  */
-function gather({ words, labels, embeddings }, memory, remembered, names, familiar, features) {
+function gather({ words, labels, embeddings }, memory, remembered, names, familiar) {
   const variants = VARIANTS.length;
+  const total = labels.length * variants;
   const known = names.map((name) => words.indexOf(name));
   const number = new Map([...new Set(names)].map((name, index) => [name, index]));
+  const others = [...new Set(names.filter((_, row) => familiar[row] && known[row] < 0))];
   /** @type {number[]} */
   const taken = new Array(words.length + 1).fill(0);
   const folds = labels.map((label) => taken[label + 1]++ % FOLDS);
   const inMemory = (/** @type {number} */ label) => known.filter((other) => other === label).length;
-  const worth = new Map([[-1, (BACKGROUND * labels.length) / Math.max(1, inMemory(-1))]]);
-  for (const label of words.keys()) {
-    worth.set(label, labels.filter((other) => other === label).length / Math.max(1, inMemory(label)));
-  }
-  const all = new Float64Array(embeddings.length + remembered.length * features);
-  all.set(embeddings);
-  remembered.forEach((row, index) => {
-    all.set(memory.embeddings.subarray(row * features, (row + 1) * features), embeddings.length + index * features);
+  const recordings = (/** @type {number} */ label) => labels.filter((other) => other === label).length;
+  const weights = known.map((label) => (recordings(label) ? recordings(label) / inMemory(label) : 1));
+  const taught = labels.length + known.filter((label) => label >= 0 && !recordings(label)).length;
+  known.forEach((label, row) => {
+    if (label < 0) weights[row] = (BACKGROUND * taught) / inMemory(-1);
   });
   const repeated = (/** @type {number[]} */ values) => values.flatMap((value) => new Array(variants).fill(value));
+  const groupOf = (/** @type {string} */ name, /** @type {number} */ row) => {
+    if (known[row] >= 0) return known[row];
+    return familiar[row] ? words.length + others.indexOf(name) : -1;
+  };
   return {
-    embeddings: all,
-    features,
+    embeddings: [
+      ...[...new Array(total).keys()].map((row) => rowOf(embeddings, row, total)),
+      ...remembered.map((row) => rowOf(memory.embeddings, row, memory.labels.length)),
+    ],
     labels: [...repeated(labels), ...known],
-    weights: [...repeated(labels.map(() => 1 / variants)), ...known.map((label) => worth.get(label) ?? 0)],
+    weights: [...repeated(labels.map(() => 1 / variants)), ...weights],
     folds: [
       ...repeated(folds),
       ...names.map((name, row) => (known[row] < 0 ? (familiar[row] ? row : (number.get(name) ?? 0)) % FOLDS : -1)),
     ],
+    groups: [...repeated(labels).map((label, row) => (row % variants === 0 ? label : -1)), ...names.map(groupOf)],
+    speech: [...new Array(total).fill(false), ...names.map((name) => name !== SILENCE)],
   };
 }
 
-/** All rows of the new model, in the order of its labels. @param {Head} kept @param {Head} added @param {boolean} beside */
-function join(kept, added, beside) {
-  const features = added.weight.length / added.labels.length;
-  const stay = kept.labels.length ? kept : { labels: [UNKNOWN], weight: new Float64Array(features), bias: new Float64Array(1) };
-  const old = beside ? kept : { ...stay, labels: stay.labels.map(() => UNKNOWN) };
-  const all = {
-    labels: [...old.labels, ...added.labels],
-    weight: Float64Array.from([...old.weight, ...added.weight]),
-    bias: Float64Array.from([...old.bias, ...added.bias]),
-  };
-  const places = [(/** @type {string} */ label) => ![SILENCE, UNKNOWN].includes(label)];
+/** The rows in the order of their labels. @param {Head} all @param {string[]} words the new ones @returns {Head} */
+function ordered(all, words) {
+  const isNew = (/** @type {string} */ label) => words.includes(label);
+  const places = [(/** @type {string} */ label) => !isNew(label) && ![SILENCE, UNKNOWN].includes(label), isNew];
   places.push((label) => label === SILENCE, (label) => label === UNKNOWN);
   const parts = places.map((belongs) => take(all, belongs));
   return {
+    ...all,
     labels: parts.flatMap((part) => part.labels),
     weight: Float64Array.from(parts.flatMap((part) => [...part.weight])),
     bias: Float64Array.from(parts.flatMap((part) => [...part.bias])),
   };
-}
-
-/** @param {Head} head @param {Float64Array} embedding */
-function score(head, embedding) {
-  return head.bias.map((bias, row) => bias + dot(embedding, head.weight, row * embedding.length));
 }
 
 /** @param {Head} head @param {number} factor @returns {Head} */
@@ -198,6 +216,7 @@ function scaled(head, factor) {
 function take(head, wanted) {
   const rows = [...head.labels.keys()].filter((row) => wanted(head.labels[row]));
   return {
+    ...head,
     labels: rows.map((row) => head.labels[row]),
     weight: Float64Array.from(rows.flatMap((row) => [...rowOf(head.weight, row, head.labels.length)])),
     bias: Float64Array.from(rows.map((row) => head.bias[row])),
