@@ -41,6 +41,7 @@ bench: $(VENV)/developing
 soak: $(VENV)/developing
 	deploy/try.sh
 	$(BIN)/python benchmarks/breaking.py
+	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/soaking.py
 
 # SAYSO_FUZZ_CASES mutated recordings; then SAYSO_FUZZ_EXAMPLES questions for each route of the API.
