@@ -7,12 +7,15 @@ import torch
 
 from sayso import load
 from sayso.errors import RunError
+from sayso.teaching.model_file import ModelFile
 from sayso.training import export as exporting
 from sayso.training import quantization
+from sayso.training.cache import load_folder
 from sayso.training.export import export
 from sayso.training.recipe import Recipe
 from sayso.training.run import Run
 from sayso.training.splits import load_splits
+from sayso.training.strangers import split
 from sayso.training.train import train
 
 
@@ -157,3 +160,26 @@ def test_eight_kilohertz_inside_hears_no_aliases(run: Run) -> None:
         tone = torch.sin(2 * torch.pi * hertz * seconds).float()[None]
         power = network.frontend(tone)[0, 0, 200:-200].square().mean().item() / 0.5
         assert (power > 0.99) if kept else (power < 1e-6), hertz
+
+
+def test_the_memory_holds_nothing_of_what_judges(tone_words: Path, tmp_path: Path) -> None:
+    words, others = tmp_path / "words", tmp_path / "others"
+    for word in ("high", "low"):
+        shutil.copytree(tone_words / word, words / word)
+    for word, name in (("middle", "held"), ("high", "buzz"), ("low", "hum")):
+        shutil.copytree(tone_words / word, others / name)
+    values = {
+        "name": "tones",
+        "network": {"name": "m5_narrow", "frontend_options": {"sample_rate": 8000}},
+        "data": {"unknown": ["others"], "held_out_words": ["held"], "silence_clips": 20},
+        "training": {"epochs": 1, "batch_size": 32},
+    }
+    run = train(Recipe.from_values(values), words, tmp_path / "run")
+    export(run, tmp_path / "tones.onnx", words, [others])
+    memory = ModelFile.read((tmp_path / "tones.onnx").read_bytes()).memory
+    assert memory is not None
+    clips = load_folder(others)
+    left = clips.select([clip.word != "held" for clip in clips.clips])
+    setting = [clip.word for clip in split(left)[0].clips]
+    assert sorted(label for label in memory.labels if label in ("held", "buzz", "hum")) == sorted(setting)
+    assert {"high", "low"} <= {*memory.labels}

@@ -13,20 +13,22 @@ from sayso.cli.options import FILE, data_option, json_option
 @click.command()
 @click.argument("recipe", type=FILE)
 @data_option
-@click.option("--from", "start", type=FILE, help="A run to go on from, with the words of the folder RECIPE.")
+@click.option(
+    "--from", "start", type=FILE, help="A run or a model to go on from, with the words of the folder RECIPE."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's number.")
 @click.option("--out", type=FILE, help="Run folder; runs/NAME by default. One that exists is gone on with.")
 def train(recipe: Path, data: Path, start: Path | None, epochs: int | None, out: Path | None) -> None:
-    """Train the network of a RECIPE; or, with --from, fine-tune a run's on a folder of words."""
-    from sayso.training.fine_tuning import fine_tuning_recipe
+    """Train the network of a RECIPE; or, with --from, fine-tune a trained one on a folder of words."""
+    from sayso.training.fine_tuning import fine_tuning_recipe, starting_run
     from sayso.training.recipe import Recipe
-    from sayso.training.run import Run
     from sayso.training.train import train as train_recipe
 
     if start is None:
         wanted = Recipe.read(recipe)
     else:
-        wanted, data = fine_tuning_recipe(Run.open(start), recipe), recipe
+        before = starting_run(start, recipe, out or Path("runs") / recipe.name)
+        wanted, data = fine_tuning_recipe(before, recipe), recipe
     if epochs is not None:
         wanted = wanted.with_epochs(epochs)
     run = train_recipe(wanted, data, out or Path("runs") / wanted.name)

@@ -25,7 +25,7 @@ from sayso.training.augment import build
 from sayso.training.cache import ClipSet
 from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER, Clip
 from sayso.training.judge import batches
-from sayso.training.model_file import with_card
+from sayso.training.model_file import with_card, with_recipe
 from sayso.training.models import parameter_count
 from sayso.training.noise import Noise
 from sayso.training.quantization import MAX_LOSS, with_int8_weights
@@ -110,7 +110,7 @@ def proved_model(
         parameters=parameter_count(network),
         training_minutes=round(run.seconds() / 60, 1),
     )
-    content = with_card(to_onnx(network, waveforms[:2]), card)
+    content = with_recipe(with_card(to_onnx(network, waveforms[:2]), card), run.recipe)
     recognizer = Recognizer(content)
     prove_equal(network, recognizer, waveforms)
     return content, recognizer
@@ -229,7 +229,7 @@ def noises_of(recipe: Recipe, folder: Path) -> tuple[str, ...] | None:
     names = {path.stem for path in folder.glob("*") if path.suffix.lower() in AUDIO_ENDINGS}
     left = names.difference(*([name, Path(name).stem] for name in recipe.data.held_out_noises))
     kinds: set[str] = set()
-    for step in build(recipe.augment, torch.zeros(1) if names else None).steps:
+    for step in build(recipe.augment, torch.zeros(1)).steps:
         if isinstance(step, Noise):
             kinds |= {kind for kind in step.kinds if kind != "recorded"}
             kinds |= left if "recorded" in step.kinds else set()

@@ -14,6 +14,7 @@ from sayso.teaching.model_file import ModelFile
 from sayso.training.cache import ClipSet, load_folder
 from sayso.training.dataset import NOISE_FOLDER
 from sayso.training.judge import batches, read_recordings
+from sayso.training.model_file import recipe_of
 from sayso.training.strangers import split
 
 # At most, and fewer where the memory would be more than half as large as the rest of the file.
@@ -31,7 +32,8 @@ def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> by
             as far as it goes: of what it was trained on, it is too sure. So are pieces of the noise in
             `_background_noise_`.
         strangers: folders of other words. Of each, only the half that sets thresholds is taken, see
-            `strangers.split`, so that the other half can still judge what is taught.
+            `strangers.split`, so that the other half can still judge what is taught; and nothing of the words
+            that the model's recipe keeps for judging.
 
     Raises:
         ModelError: the file cannot be taught.
@@ -49,7 +51,8 @@ def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> by
         labels.extend(clip.word for clip in parts[-1].clips)
         return len(parts[-1])
 
-    part = _part(opened)
+    part, recipe = _part(opened), recipe_of(content)
+    held_out = recipe.data.held_out_words if recipe else ()
     clips = load_folder(folder)
     for word in card.words:
         most = round(part * WORD_CLIPS)
@@ -59,7 +62,9 @@ def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> by
     if not labels:
         raise DataError(f"{folder} holds no clips of {card.name}'s words: name another folder.")
     left = round(part * STRANGER_CLIPS)
-    found = sorted((_strangers(path, card.words) for path in strangers), key=len)
+    folders = dict.fromkeys(path.resolve() for path in strangers)
+    found = [_strangers(path, (*card.words, *held_out)) for path in folders]
+    found.sort(key=len)
     for rank, others in enumerate(found):
         left -= take(others, left // (len(found) - rank))
     embeddings = [recognizer.embed(batch) for batch in batches(functools.reduce(ClipSet.join, parts))]
@@ -82,7 +87,7 @@ def _part(opened: ModelFile) -> float:
     return min(1.0, bare / 2 / (wanted * Memory.bytes_each(rows.weight.shape[1])))
 
 
-def _strangers(folder: Path, words: Sequence[str]) -> ClipSet:
-    """The half of a folder's strangers that sets thresholds."""
+def _strangers(folder: Path, left_out: Sequence[str]) -> ClipSet:
+    """The half of a folder's other words that sets thresholds."""
     clips = load_folder(folder)
-    return split(clips.select([clip.word not in words for clip in clips.clips]))[0]
+    return split(clips.select([clip.word not in left_out for clip in clips.clips]))[0]
