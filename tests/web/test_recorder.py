@@ -83,7 +83,7 @@ def test_a_second_take_starts_at_once_and_holds_the_moment_before(
     with browsing(playwright, server.address + "/listen", FAKE_MICROPHONE, ALLOWED) as page:
         for take in (1, 2):
             page.click("#talk")
-            page.wait_for_selector("[data-state=listening]", timeout=15_000 if take == 1 else 100)
+            page.wait_for_selector("[data-state=listening]", timeout=15_000 if take == 1 else 1_000)
             page.wait_for_timeout(300)
             page.click("#talk")
             page.wait_for_selector("[data-state=resting]")

@@ -4,7 +4,7 @@
  * Posts a Float32Array for each block. Any message to it makes it post the block it has begun, then null.
  */
 
-const BLOCK_SAMPLES = 512; // 32 ms at 16 kHz: smooth enough for a level, few enough messages
+const BLOCK_SAMPLES = 1024; // 64 ms at 16 kHz: smooth enough for a level, few enough messages
 
 class Capture extends AudioWorkletProcessor {
   constructor() {
@@ -21,10 +21,13 @@ class Capture extends AudioWorkletProcessor {
   process(inputs) {
     const channel = inputs[0]?.[0];
     if (channel !== undefined) {
-      for (const sample of channel) {
-        this.block[this.filled] = sample;
-        this.filled += 1;
-        if (this.filled === BLOCK_SAMPLES) this.postBlock();
+      const taken = channel.subarray(0, BLOCK_SAMPLES - this.filled);
+      this.block.set(taken, this.filled);
+      this.filled += taken.length;
+      if (this.filled === BLOCK_SAMPLES) {
+        this.postBlock();
+        this.block.set(channel.subarray(taken.length));
+        this.filled = channel.length - taken.length;
       }
     }
     return true;
