@@ -131,7 +131,7 @@ def browsing(
         # A service worker's requests are not seen here.
         options = {"service_workers": "block", **context}
         page = browser.new_context(viewport={"width": width, "height": height}, **options).new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.complaints.append(str(error)))
         page.on("request", watch.on_request)

@@ -38,6 +38,6 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     chromium()
-    expect.set_options(timeout=15_000)  # milliseconds: a busy machine shows things late
+    expect.set_options(timeout=30_000)  # milliseconds: a busy machine shows things late
     with sync_playwright() as playwright:
         yield playwright

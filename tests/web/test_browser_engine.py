@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Playwright, expect
 
 import sayso
+from sayso import audio
 from web import scripts
 from web.browsing import ALLOWED, FAKE_MICROPHONE, Watch, browsing, clips_of, read_word, sent_by
 from web.fake_recognizer import wav
@@ -94,14 +95,17 @@ def test_without_a_network_the_page_opens_again_and_hears(playwright: Playwright
         assert watch.questions == 0
 
 
+@pytest.mark.parametrize("quiet_s", [0, 1])
 def test_one_word_is_heard_here_and_nothing_is_sent(
-    playwright: Playwright, server: Server, recognizer: sayso.Recognizer
+    playwright: Playwright, server: Server, recognizer: sayso.Recognizer, quiet_s: int
 ) -> None:
     watch = Watch()
-    sample = scripts.STATIC / "samples" / "left.flac"
+    samples = audio.decode(scripts.STATIC / "samples" / "left.flac", 16_000)
+    quiet = 1e-3 * np.random.default_rng(0).standard_normal(quiet_s * 16_000)
+    sample = wav(np.concatenate([quiet, samples]))  # a longer one is scanned
     expected = recognizer.recognize(sample)
     with browsing(playwright, server.address + "/listen", place="browser", watch=watch) as page:
-        page.set_input_files("#file", sample)
+        page.set_input_files("#file", {"name": "left.wav", "mimeType": "", "buffer": sample})
         assert read_word(page) == expected.word
         share = f"{min(99, round(100 * expected.confidence))} %"
         expect(page.locator("#alternatives .share").first).to_have_text(share)

@@ -50,9 +50,13 @@ export async function recognizeHere(model, samples) {
     milliseconds += scores.milliseconds;
     rows.push(...probabilities(card, scores.logits));
   }
-  const surest = rows.map((row) => Math.max(...row.filter((_, label) => !REJECTIONS.includes(card.labels[label]))));
+  const averaged = rows.map((row, i) => {
+    const [before, after] = [rows[Math.max(0, i - 1)], rows[Math.min(rows.length - 1, i + 1)]];
+    return row.map((probability, label) => (before[label] + probability + after[label]) / 3);
+  });
+  const surest = averaged.map((row) => Math.max(...row.filter((_, label) => !REJECTIONS.includes(card.labels[label]))));
   const best = indexOfLargest(surest);
-  const alternatives = ranked(card.labels, rows[best]);
+  const alternatives = ranked(card.labels, averaged[best]);
   const { word, confidence } = alternatives[0];
   const accepted = !REJECTIONS.includes(word) && confidence >= card.calibration.threshold;
   const start_s = starts[best] / card.sample_rate;
