@@ -90,7 +90,7 @@ class Recognizer:
 
         A recording shorter than the window is padded; a longer one is scanned every `HOP_SECONDS` in one
         batch, and the stretch with the most confident word answers. Three windows that follow one another
-        answer together: a word said alone is heard in all of them, a chance likeness in running speech in one.
+        answer together: a word said alone is heard in all three, a chance likeness in running speech in one.
 
         Args:
             source: path, bytes, file object, or `(samples, sample_rate)`.
