@@ -73,6 +73,7 @@ def test_a_shipped_model_is_fine_tuned_by_its_name(
     name: str, speech_commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SAYSO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)  # away from strangers' recordings in `data`, which take longer
     words = tmp_path / "my-words"
     for word in ("left", "right"):
         for path in sorted((speech_commands / word).iterdir())[:60]:
@@ -90,7 +91,7 @@ def test_a_shipped_model_is_fine_tuned_by_its_name(
     run("export", tmp_path / "out", "-o", tmp_path / "out.onnx", "--data", words)
     recognizer = sayso.load(tmp_path / "out.onnx")
     heard = [recognizer.recognize(path).word == path.parent.name for path in sorted(words.rglob("*.*"))]
-    assert sum(heard) >= 0.8 * len(heard)  # after an epoch of four steps
+    assert sum(heard) >= 0.9 * len(heard)
 
 
 def test_a_trained_network_learns_other_words(tone_words: Path, tmp_path: Path) -> None:

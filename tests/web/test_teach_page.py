@@ -20,7 +20,7 @@ from web.browsing import FLAGS, browsing, chromium, microphone_playing
 from web.serving import Server, serving
 from web.test_page_parts import faults_of
 
-WORDS = {"yppah": "happy", "orez": "zero"}  # played backwards, they are words that no model was trained on
+WORDS = {"yppah": "happy", "pots": "stop"}  # played backwards, they are words that no model was trained on
 TAKES = 5
 PAUSE = np.zeros(16_000, np.float32)
 LEARNT_MS = 90_000
@@ -150,10 +150,10 @@ def test_lessons_come_from_a_zip_and_mistakes_are_told(
         page.wait_for_selector("#status:has-text('4 recordings added; 1 could not be used')")
         page.click("#learn")
         expect(page.locator("#problem")).to_contain_text("“yppah” has 2 recordings: a word needs at least 3")
-        page.fill("#name", "orez")
+        page.fill("#name", "pots")
         page.click("#adding button")
         expect(page.locator("#problem")).to_contain_text("That word is there already")
-        page.get_by_label("Delete recording 2 of orez").click()
+        page.get_by_label("Delete recording 2 of pots").click()
         expect(page.locator("#words ol > li")).to_have_count(3)
         page.get_by_label("Remove yppah and its recordings").click()
         for content in (b"PK no zip", file.read_bytes()[:-40]):
@@ -166,7 +166,7 @@ def test_lessons_come_from_a_zip_and_mistakes_are_told(
         )
         page.reload()
         page.wait_for_selector("#words ol > li")
-        expect(page.locator("#words h3")).to_have_text(["orez"])
+        expect(page.locator("#words h3")).to_have_text(["pots"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from sayso.recognizer import bundled, read_model
 from sayso.training.cache import load_folder
-from sayso.training.dataset import NOISE_FOLDER
+from sayso.training.dataset import NOISE_FOLDER, read_clips, words_of
 from sayso.training.recipe import Recipe
 from sayso.training.run import Run
 from sayso.training.splits import beside
@@ -46,9 +46,14 @@ def fine_tuning_recipe(run: Run, folder: Path) -> Recipe:
         run: a trained run.
         folder: a folder of words.
 
+    Raises:
+        DataError: the folder holds no words.
+
     """
     data, training = run.recipe.data, run.recipe.training
     noises = (folder / NOISE_FOLDER).is_dir()
+    clips = read_clips(folder)
+    each = len(clips) // len(words_of(clips))
     return dataclasses.replace(
         run.recipe,
         name=folder.name,
@@ -57,6 +62,7 @@ def fine_tuning_recipe(run: Run, folder: Path) -> Recipe:
             words=(),
             extra=(),
             synthetic=(),
+            silence_clips=min(data.silence_clips, each),  # more would drown the few words
             unknown=tuple(name for name in data.unknown if beside(folder, name).is_dir()),
             held_out_noises=(),
         ),

@@ -40,6 +40,7 @@ export async function recognizeHere(model, samples) {
   const last = Math.max(0, samples.length - window);
   const hop = Math.round(HOP_SECONDS * card.sample_rate);
   const starts = [...Array.from({ length: Math.ceil(last / hop) }, (_, i) => i * hop), last];
+  /** @type {Float32Array[]} */
   const rows = [];
   let milliseconds = 0;
   for (let from = 0; from < starts.length; from += BATCH) {
