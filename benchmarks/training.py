@@ -116,7 +116,7 @@ def compare_steps(data: Path, repetitions: int) -> Iterator[Line]:
                 trainer.step += 1
 
             def input_side(trainer: Trainer = trainer) -> None:
-                trainer._batch(trainer.step)
+                trainer._batch()
                 trainer.step += 1
 
             speed = clips_per_second(

@@ -4,9 +4,7 @@ Everything random is drawn from the seed and the step, and everything else a run
 so a run that was killed goes on to the very weights it would have reached.
 """
 
-import os
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +66,6 @@ class Trainer:
         team.share_statistics(self.network)
         self.optimizer = make_optimizer(self.network, self.recipe)
         self.teachers = Teachers(run.recipe, words, self.device)
-        # On a core that nothing else uses, the next batch is made ready while the network learns from one.
-        has_core = (os.cpu_count() or 1) > torch.get_num_threads() * team.size
-        self.maker = ThreadPoolExecutor(1) if has_core and self.device.type == "cpu" else None
-        self.coming: tuple[int, Future[tuple[Batch, list[int]]]] | None = None
         self.step = 0
         self.seconds = 0.0  # spent training, over all sessions
         self.best = -1.0  # accuracy on validation
@@ -107,7 +101,7 @@ class Trainer:
         torch.manual_seed(_seed(self.seed, self.step, 0))  # for dropout
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = learning_rate(self.recipe, self.step, self.steps_per_epoch)
-        batch, groups = self._next_batch()
+        batch, groups = self._batch()
         self.optimizer.zero_grad()
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16", cache_enabled=False
@@ -125,19 +119,9 @@ class Trainer:
         self.sums[0] += float(loss.detach()) * len(logits)
         self.sums[1] += float((logits.argmax(1) == batch.targets.argmax(1)).sum())
 
-    def _next_batch(self) -> tuple[Batch, list[int]]:
-        """The batch of this step."""
-        if self.maker is None:
-            return self._batch(self.step)
-        if self.coming is None or self.coming[0] != self.step:
-            self.coming = self.step, self.maker.submit(self._batch, self.step)
-        ready = self.coming[1].result()
-        self.coming = self.step + 1, self.maker.submit(self._batch, self.step + 1)
-        return ready
-
-    def _batch(self, step: int) -> tuple[Batch, list[int]]:
-        """A step's clips that are this process's share, augmented, and the numbers of their groups."""
-        epoch, place = divmod(step, self.steps_per_epoch)
+    def _batch(self) -> tuple[Batch, list[int]]:
+        """The step's clips that are this process's share, augmented, and the numbers of their groups."""
+        epoch, place = divmod(self.step, self.steps_per_epoch)
         if epoch != self.order_epoch:
             self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.training))
             self.order_epoch = epoch
@@ -148,7 +132,7 @@ class Trainer:
             chosen = step_clips[group * GROUP : (group + 1) * GROUP]
             waveforms = torch.from_numpy(self.training.waveforms(chosen)).to(self.device)
             targets = functional.one_hot(self.labels[chosen], len(self.words)).float().to(self.device)
-            batches.append(self.augment.waveforms(Batch(waveforms, targets), self._generator(step, group, 1)))
+            batches.append(self.augment.waveforms(Batch(waveforms, targets), self._generator(group, 1)))
         whole = Batch(
             torch.cat([batch.waveforms for batch in batches]), torch.cat([batch.targets for batch in batches])
         )
@@ -159,13 +143,13 @@ class Trainer:
         parts = features.split(GROUP)
         return torch.cat(
             [
-                self.augment.features(part, self._generator(self.step, group, 2))
+                self.augment.features(part, self._generator(group, 2))
                 for part, group in zip(parts, groups, strict=True)
             ]
         )
 
-    def _generator(self, step: int, group: int, purpose: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(_seed(self.seed, step, 3 * group + purpose))
+    def _generator(self, group: int, purpose: int) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(_seed(self.seed, self.step, 3 * group + purpose))
 
     def _end_epoch(self, curves: Curves) -> dict[str, str]:
         """Judge, write the epoch down and save; say the two figures that matter."""
