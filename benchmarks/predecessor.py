@@ -5,6 +5,7 @@ M5 network in PyTorch, and one file that every upload goes through. Where it lef
 taken here: the model is loaded once, torch keeps to one thread and takes no gradients, soxr resamples.
 """
 
+import signal
 import tempfile
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def app(folder: Path) -> Flask:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background programs ignore it
     with tempfile.TemporaryDirectory() as folder:
         server = make_server("127.0.0.1", 0, app(Path(folder)), threaded=True)  # as `flask run` does
         print(f"http://127.0.0.1:{server.server_port}", flush=True)

@@ -82,6 +82,7 @@ class Recognizer:
             raise ModelError("This ONNX file has no sayso card: make it with `sayso export`.")
         self.card = ModelCard.from_json(metadata[METADATA_KEY])
         self._check()
+        self._is_word = np.array([not is_rejection(label) for label in self.card.labels])
 
     def recognize(
         self, source: audio.Source, *, top: int = 3, max_seconds: float = audio.MAX_SECONDS
@@ -109,8 +110,7 @@ class Recognizer:
         """Recognise the word in samples as `audio.decode` gives them: `(T,)`, T > 0, at the card's rate."""
         windows, starts = self._windows(samples)
         probabilities = _averaged(self.probabilities(windows))  # (B, L)
-        is_word = np.array([not is_rejection(label) for label in self.card.labels])
-        best = int(np.argmax(np.max(probabilities[:, is_word], axis=1)))
+        best = int(np.argmax(np.max(probabilities[:, self._is_word], axis=1)))
         order = np.argsort(-probabilities[best], kind="stable")
         ranked = tuple(
             Alternative(self.card.labels[label], float(probabilities[best, label])) for label in order[:top]

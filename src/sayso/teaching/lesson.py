@@ -1,6 +1,6 @@
 """A lesson: embedded recordings and a model's head and memory become a new head, judged before it is used.
 
-Everything here is arithmetic on arrays; `static/teaching.js` does the same in a browser.
+Everything here is arithmetic on arrays; `static/teaching.js` and what it imports do the same in a browser.
 """
 
 from collections.abc import Sequence

@@ -93,15 +93,15 @@ def build(
         RecipeError: an unknown step or option, or a value out of bounds.
 
     """
+    given: dict[type[Step], dict[str, Any]] = {
+        Noise: {"recorded": noises},
+        Stream: {"labels": tuple(labels)},
+    }
     chain = []
     for table in steps:
         options = dict(table)
         name = options.pop("step", None)
         if not isinstance(name, str) or name not in STEPS:
             raise RecipeError(f"There is no augment step {name!r}: the steps are {', '.join(STEPS)}.")
-        given: dict[type[Step], dict[str, Any]] = {
-            Noise: {"recorded": noises},
-            Stream: {"labels": tuple(labels)},
-        }
         chain.append(STEPS[name].from_options(name, options, **given.get(STEPS[name], {})))
     return Augmentation(tuple(chain))

@@ -6,6 +6,8 @@
  * while the speaker has already begun still holds the word's beginning.
  */
 
+import { concatenated } from "./arrays.js";
+
 const WANTED_SAMPLE_RATE = 16000; // hertz; what the models hear, so the browser's own resampling is enough
 const PRE_ROLL_S = 0.25; // kept from before `start`
 const TAIL_S = 0.25; // recorded beyond `stop`: fingers are quicker than the ends of words, and sound comes a block late
@@ -105,7 +107,7 @@ export class Recorder {
     });
     this.node.port.postMessage("flush");
     await Promise.race([flushed, pause(FLUSH_MS)]); // a context that was closed under us never answers
-    const take = { samples: concatenate(this.#blocks, this.#samples), sampleRate: this.context.sampleRate };
+    const take = { samples: concatenated(Float32Array, this.#blocks), sampleRate: this.context.sampleRate };
     this.#isRecording = false;
     this.#trim();
     return take;
@@ -209,17 +211,6 @@ function reasonFor(error) {
     default:
       return "failed";
   }
-}
-
-/** @param {Float32Array[]} blocks @param {number} length of all of them */
-function concatenate(blocks, length) {
-  const samples = new Float32Array(length);
-  let offset = 0;
-  for (const block of blocks) {
-    samples.set(block, offset);
-    offset += block.length;
-  }
-  return samples;
 }
 
 /** @param {(() => void)[]} opened emptied; last opened is first closed */

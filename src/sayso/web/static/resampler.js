@@ -4,6 +4,8 @@
  * Only for browsers that give the microphone at its own rate alone; the others resample by themselves.
  */
 
+import { concatenated } from "./arrays.js";
+
 const ZERO_CROSSINGS = 16; // of the sinc on each side: more is sharper and slower
 const PASSED = 0.92; // of the band that the slower rate can hold
 
@@ -19,9 +21,7 @@ export class Resampler {
 
   /** @param {Float32Array} samples @returns {Float32Array} all that can be told by now */
   feed(samples) {
-    const joined = new Float32Array(this.buffer.length + samples.length);
-    joined.set(this.buffer);
-    joined.set(samples, this.buffer.length);
+    const joined = concatenated(Float32Array, [this.buffer, samples]);
     const result = [];
     for (; this.at + this.reach < joined.length; this.at += this.step) result.push(this.#sample(joined, this.at));
     const done = Math.min(joined.length, Math.max(0, Math.floor(this.at) - this.reach));
@@ -49,9 +49,5 @@ export function resample(samples, from, to) {
   if (from === to) return samples;
   const resampler = new Resampler(from, to);
   const ending = new Float32Array(resampler.reach + 1);
-  const parts = [resampler.feed(samples), resampler.feed(ending)];
-  const result = new Float32Array(parts[0].length + parts[1].length);
-  result.set(parts[0]);
-  result.set(parts[1], parts[0].length);
-  return result;
+  return concatenated(Float32Array, [resampler.feed(samples), resampler.feed(ending)]);
 }

@@ -2,6 +2,8 @@
  * Words out of a stream of sound, one after another, where each is followed by a moment of quiet.
  */
 
+import { concatenated } from "./arrays.js";
+
 const FRAME_S = 0.02;
 const BEFORE_S = 0.3; // kept from before it grew loud: words begin softly
 const QUIET_S = 0.4; // ends a word
@@ -63,7 +65,7 @@ export class Cutter {
       this.#isLong ||= isLong;
       return null;
     }
-    const word = this.#loud * FRAME_S >= SHORTEST_S ? joined(this.#frames) : null;
+    const word = this.#loud * FRAME_S >= SHORTEST_S ? concatenated(Float32Array, this.#frames) : null;
     const found = this.#isLong ? "long" : word;
     this.#frames = this.#frames.slice(-BEFORE_S / FRAME_S);
     this.#isTalking = false;
@@ -71,15 +73,4 @@ export class Cutter {
     this.#loud = 0;
     return found;
   }
-}
-
-/** @param {Float32Array[]} frames */
-function joined(frames) {
-  const samples = new Float32Array(frames.reduce((sum, frame) => sum + frame.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    samples.set(frame, at);
-    at += frame.length;
-  }
-  return samples;
 }

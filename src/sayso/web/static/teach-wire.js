@@ -2,6 +2,8 @@
  * Protocol buffers, read and written field by field: the same as `teaching/wire.py`.
  */
 
+import { concatenated } from "./arrays.js";
+
 /** @typedef {{ number: number, content: Uint8Array, value: number, raw: Uint8Array }} Field */
 
 const decoder = new TextDecoder();
@@ -74,13 +76,7 @@ export function textField(number, text) {
 
 /** @param {...Uint8Array} parts */
 export function joined(...parts) {
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
+  return concatenated(Uint8Array, parts);
 }
 
 /** @param {Uint8Array} first @param {Uint8Array} second */
