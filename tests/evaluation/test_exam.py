@@ -108,7 +108,11 @@ def test_every_section_is_answered(sat: dict[str, Any]) -> None:
     assert sat["speakers"] == 10
     assert sat["closed_set"]["covered"]["clips"] == 32
     assert np.array(sat["closed_set"]["confusion"]).sum() == 40
-    assert sat["twelve"]["commands"]["value"] == sat["closed_set"]["accuracy"]["value"] > 0.6
+    closed = sat[
+        "closed_set"
+    ]  # there the set is closed; in the protocol of twelve labels, any answer is possible
+    assert sat["twelve"]["commands"]["value"] == closed["accuracy"]["value"] - closed["refused"] > 0.6
+    assert 0 < sat["audit"]["rows"][0]["refused"] < 1
     assert {word["word"] for word in sat["twelve"]["labels"] if word["clips"]} == {*WORDS, SILENCE}
     assert sat["calibration"]["before"]["temperature"] == 1
     assert sat["calibration"]["after"]["error"] == sat["closed_set"]["calibration_error"]

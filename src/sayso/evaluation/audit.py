@@ -40,7 +40,8 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
 
     Returns:
         plain values: a row for each condition, with its accuracy over all and over the covered words, and its
-        paired difference from the unchanged clips; the worst row that is not `Condition.is_hard`; and for
+        paired difference from the unchanged clips, the set being closed, and the share that it would have
+        refused otherwise; the worst row that is not `Condition.is_hard`; and for
         each signal-to-noise ratio the mean over the kinds of noise that the model was not trained with.
 
     """
@@ -65,13 +66,15 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
                 partial(closed_set.score_all, candidate.score, changed),
                 depends=asked + (noises if condition.group == "noise" else ""),
             )
-            right = metrics.is_right(logits, questions.labels[chosen])
+            labels = candidate.card.labels
+            right = metrics.is_right(closed_set.among_words(logits, labels), questions.labels[chosen])
             clean = right if clean is None else clean
             if condition.snr_db is not None and condition.noise is not None:
                 heard = robustness.was_heard(condition.noise, candidate.card.training_noises)
                 if heard is False:
                     unheard.setdefault(condition.snr_db, {})[condition.noise] = right
-            rows.append(_row(condition, right, clean, *asked_of))
+            row = _row(condition, right, clean, *asked_of)
+            rows.append(row | {"refused": float(closed_set.refuses(logits, labels).mean())})
     fair = [row for row in rows if row["accuracy"] and not row["hard"]]
     worst = min(fair, key=lambda row: float((row["covered"] or row["accuracy"])["value"]))
     return {
@@ -108,6 +111,7 @@ def _row(
         "accuracy": None,
         "covered": None,
         "change": None,
+        "refused": None,
     }
     if condition.noise is not None:
         row["trained_with"] = robustness.was_heard(condition.noise, candidate.card.training_noises)

@@ -1,4 +1,8 @@
-"""How often a model is right on words it knows: the first figure of every report."""
+"""How often a model is right on words it knows: the first figure of every report.
+
+The set is closed: the likeliest of the words is the answer, also of a model that could have answered silence
+or another word. How often it would have is a figure of its own, and the open set judges it.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +32,8 @@ class ClosedSet:
     )  # over the words with `COVERED_CLIPS` or more training clips, where they are known
     covered_words: int
     balanced_accuracy: float
-    calibration_error: float  # ECE over all words
+    calibration_error: float  # ECE over all words, any answer possible
+    refused: float  # share of the clips whose likeliest label is no word
     words: tuple[WordFigures, ...]
 
     def figures(self) -> tuple[Figure, ...]:
@@ -72,18 +77,29 @@ def judge(
         dtype=bool,
     )
     chosen = enough[labels] if len(enough) else np.zeros(len(labels), bool)
-    who = np.asarray(speakers)
+    who, closed = np.asarray(speakers), among_words(logits, words)
     return ClosedSet(
         split=split,
-        accuracy=metrics.accuracy_interval(logits, labels, who),
-        covered=metrics.accuracy_interval(logits[chosen], labels[chosen], who[chosen])
+        accuracy=metrics.accuracy_interval(closed, labels, who),
+        covered=metrics.accuracy_interval(closed[chosen], labels[chosen], who[chosen])
         if chosen.any()
         else None,
         covered_words=int(enough.sum()),
-        balanced_accuracy=metrics.balanced_accuracy(logits, labels),
+        balanced_accuracy=metrics.balanced_accuracy(closed, labels),
         calibration_error=metrics.expected_calibration_error(metrics.softmax(logits, temperature), labels),
-        words=metrics.per_word(logits, labels, words),
+        refused=float(refuses(logits, words).mean()),
+        words=metrics.per_word(closed, labels, words),
     )
+
+
+def among_words(logits: NDArray[np.float32], labels: Sequence[str]) -> NDArray[np.float32]:
+    """Logits `(N, L)` with the labels that are no words out of the question."""
+    return np.where([is_rejection(label) for label in labels], np.float32(-np.inf), logits)
+
+
+def refuses(logits: NDArray[np.float32], labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether the likeliest label is no word, `(N,)`."""
+    return np.array([is_rejection(label) for label in labels])[np.argmax(logits, axis=1)]
 
 
 def score_all(score: Score, batches: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_FORMAT = "1"  # changes when the same model and clips would give other values
+_FORMAT = "2"  # changes when the same model and clips would give other values
 
 
 @dataclass(frozen=True)

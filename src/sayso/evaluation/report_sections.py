@@ -80,6 +80,9 @@ def _closed_set(report: Values) -> Section:
     if closed["covered"]:
         rows.append(_row(f"{closed['covered_words']} covered words", closed["covered"]))
     rows.append(("balanced: mean recall of the words", percent(closed["balanced_accuracy"]), ""))
+    rows.append(
+        ("answered *silence* or *another word* where that is allowed", percent(closed["refused"]), "")
+    )
     words = [word for word in closed["words"] if word["clips"] or word["precision"] is not None]
     words.sort(key=lambda word: (word["recall"] is None, word["recall"]))
     each = tuple(
@@ -88,7 +91,14 @@ def _closed_set(report: Values) -> Section:
     )
     return Section(
         "Words it knows",
-        ("Covered words are those with 300 or more recordings in training.",) if closed["covered"] else (),
+        (
+            "The answer is the likeliest of the words.",
+            *(
+                ("Covered words are those with 300 or more recordings in training.",)
+                if closed["covered"]
+                else ()
+            ),
+        ),
         (
             Table(("", "accuracy", "clips"), tuple(rows)),
             Table(
@@ -131,7 +141,8 @@ def _audit(report: Values) -> Section:
     asked = (rows[0]["covered"] or rows[0]["accuracy"])["clips"]
     told = [
         f"The same {audit['clips']:,} clips in every row ({asked:,} of them hold covered words), drawn by "
-        "seed and changed as other microphones, rooms and lines change them. The worst row, noise below "
+        "seed and changed as other microphones, rooms and lines change them; the answer is the likeliest of "
+        "the words, and *refused* is how often another label was likelier still. The worst row, noise below "
         f"10 dB aside, is {audit['worst']}.",
         "Levels are clipped at full scale. The echoes are 6 and 12 dB below the voice; the reverberation is "
         "as loud as the direct sound. Signal-to-noise ratios compare mean powers over the whole clip. Babble "
@@ -145,11 +156,12 @@ def _audit(report: Values) -> Section:
             interval(row["accuracy"]),
             f"{100 * row['change']['value']:+.1f}",
             interval(row["covered"]),
+            percent(row["refused"]),
         )
         for row in rows
         if row["noise"] is None
     )
-    tables = [Table(("condition", "all words", "points from clean", "covered words"), quiet)]
+    tables = [Table(("condition", "all words", "points from clean", "covered words", "refused"), quiet)]
     if rows[0]["covered"]:
         tables.append(_noises(audit, "covered", "Noise, covered words"))
     tables.append(_noises(audit, "accuracy", "Noise, all words", folded=bool(rows[0]["covered"])))

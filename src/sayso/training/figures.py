@@ -117,7 +117,7 @@ def _judge(recognizer: Recognizer, validation: ClipSet, folder: Path) -> dict[st
         ],
         temperature=metrics.fit_temperature(logits, labels),
     )
-    right = metrics.is_right(logits, labels)
+    right = metrics.is_right(closed_set.among_words(logits, card.labels), labels)
     new = _new_clips(validation, folder)
     heard = [word for word in judged.words if word.recall is not None]
     return {
