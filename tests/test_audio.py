@@ -651,13 +651,14 @@ def test_the_window_holds_what_is_loud(before: int, after: int, length: int) -> 
 
 
 @given(samples=st.integers(0, 300), missing=st.integers(0, 300))
-def test_a_short_clip_is_padded_at_the_end(samples: int, missing: int) -> None:
+def test_a_short_clip_lies_in_the_middle(samples: int, missing: int) -> None:
     clip = np.ones(samples, np.float32)
 
     window = audio.fit_window(clip, samples + missing)
 
     assert window.dtype == np.float32
-    assert window.tolist() == [1.0] * samples + [0.0] * missing
+    before = missing // 2
+    assert window.tolist() == [0.0] * before + [1.0] * samples + [0.0] * (missing - before)
 
 
 def test_a_wav_costs_little_more_than_its_bare_decoding() -> None:

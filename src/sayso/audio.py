@@ -137,11 +137,13 @@ def fit_window(samples: Samples, length: int) -> Samples:
         length: wanted number of samples.
 
     Returns:
-        `(length,)`: short ones padded with zeros at the end; of long ones the stretch with the most energy.
+        `(length,)`: short ones in the middle of zeros, where words lie in what models are trained with; of
+        long ones the stretch with the most energy.
 
     """
     if len(samples) <= length:
-        return samples if len(samples) == length else np.pad(samples, (0, length - len(samples)))
+        missing = length - len(samples)
+        return np.pad(samples, (missing // 2, missing - missing // 2)) if missing else samples
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
     start = int(np.argmax(energy[length:] - energy[:-length]))
     return samples[start : start + length]

@@ -89,9 +89,10 @@ class Recognizer:
     ) -> Recognition:
         """Recognise the word in a recording.
 
-        A recording shorter than the window is padded; a longer one is scanned every `HOP_SECONDS` in one
-        batch, and the stretch with the most confident word answers. Three windows that follow one another
-        answer together: a word said alone is heard in all three, a chance likeness in running speech in one.
+        A recording shorter than the window is laid in its middle; a longer one is scanned every `HOP_SECONDS`
+        in one batch, and the stretch with the most confident word answers. Three windows that follow one
+        another answer together: a word said alone is heard in all three, a chance likeness in running speech
+        in one.
 
         Args:
             source: path, bytes, file object, or `(samples, sample_rate)`.

@@ -174,6 +174,25 @@ def test_cut_silences_one_stretch_within_its_bounds() -> None:
     assert torch.equal(after[~silent], before[~silent])
 
 
+def test_trim_leaves_the_word_and_its_margin() -> None:
+    """A word of 0.3 s between 0.4 and 0.7 s, in noise 50 dB softer."""
+    noise = 0.001 * torch.randn(32, T, generator=seeded(2))
+    before = Batch(noise.clone(), words(32).targets)
+    before.waveforms[:, 6400:11200] += torch.randn(32, 4800, generator=seeded(3)) * 0.1
+    after = apply("trim", before, quiet_db=[20, 30], margin_ms=[20, 60]).waveforms
+    heard = after != 0
+    first, last = heard.int().argmax(1), T - heard.flip(1).int().argmax(1)
+    for margin in (6400 - first, last - 11200):
+        assert 20 * 16 - 1 <= margin.min() < 30 * 16 < 50 * 16 < margin.max() <= 60 * 16 + 1
+    assert torch.equal(after[heard], before.waveforms[heard])
+    assert (heard.sum(1) == last - first).all()
+
+
+def test_trim_leaves_silence_and_noise_as_they_are() -> None:
+    even = Batch(torch.cat([torch.zeros(4, T), torch.full((4, T), 0.1)]), words(8).targets)
+    assert torch.equal(apply("trim", even).waveforms, even.waveforms)
+
+
 # --- noise ---
 
 
@@ -495,7 +514,7 @@ def test_the_generator_alone_decides_and_the_given_batch_is_left_alone(name: str
 
 @pytest.mark.parametrize("name", WAVEFORM_STEPS)
 def test_so_many_clips_change_as_the_probability_says(name: str) -> None:
-    batch = Batch(words(16).waveforms.repeat(8, 1)[:, 6000:10_000].contiguous(), torch.ones(128, 1))
+    batch = Batch(words(16).waveforms.repeat(8, 1)[:, :6000].contiguous(), torch.ones(128, 1))
     assert torch.equal(apply(name, batch, probability=0).waveforms, batch.waveforms)
 
     def share(probability: float) -> float:

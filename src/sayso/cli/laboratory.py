@@ -20,6 +20,7 @@ from sayso.cli.options import FILE, data_option, json_option
 @click.option("--out", type=FILE, help="Run folder; runs/NAME by default. One that exists is gone on with.")
 def train(recipe: Path, data: Path, start: Path | None, epochs: int | None, out: Path | None) -> None:
     """Train the network of a RECIPE; or, with --from, fine-tune a trained one on a folder of words."""
+    from sayso.training.distributed import Team
     from sayso.training.fine_tuning import fine_tuning_recipe, starting_run
     from sayso.training.recipe import Recipe
     from sayso.training.train import train as train_recipe
@@ -27,7 +28,8 @@ def train(recipe: Path, data: Path, start: Path | None, epochs: int | None, out:
     if start is None:
         wanted = Recipe.read(recipe)
     else:
-        before = starting_run(start, recipe, out or Path("runs") / recipe.name)
+        folder = out or Path("runs") / recipe.name
+        before = Team().leader_first(lambda: starting_run(start, recipe, folder))
         wanted, data = fine_tuning_recipe(before, recipe), recipe
     if epochs is not None:
         wanted = wanted.with_epochs(epochs)

@@ -99,7 +99,8 @@ def among_words(logits: NDArray[np.float32], labels: Sequence[str]) -> NDArray[n
 
 def refuses(logits: NDArray[np.float32], labels: Sequence[str]) -> NDArray[np.bool_]:
     """Whether the likeliest label is no word, `(N,)`."""
-    return np.array([is_rejection(label) for label in labels])[np.argmax(logits, axis=1)]
+    result: NDArray[np.bool_] = np.array([is_rejection(label) for label in labels])[np.argmax(logits, axis=1)]
+    return result
 
 
 def score_all(score: Score, batches: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from sayso.training.channels import BandLimit, Quantize
 from sayso.training.noise import Noise, read_noises
 from sayso.training.rooms import Reverb
 from sayso.training.streams import Stream
-from sayso.training.transforms import Cut, Gain, Mixup, Shift, SpecAugment, Speed
+from sayso.training.transforms import Cut, Gain, Mixup, Shift, SpecAugment, Speed, Trim
 
 __all__ = ["SAMPLE_RATE", "STEPS", "Augmentation", "Batch", "build", "read_noises"]
 
@@ -36,6 +36,7 @@ STEPS: dict[str, type[Step]] = {
     "band_limit": BandLimit,
     "quantize": Quantize,
     "cut": Cut,
+    "trim": Trim,
     "mixup": Mixup,
     "spec_augment": SpecAugment,
 }

@@ -31,7 +31,7 @@ WINDOW_SAMPLES = 16_000
 MAX_SECONDS = 60.0  # of one recording; its loudest second is kept
 
 _BLOCK = 256  # clips decoded by one task, and lost by an interruption
-_FORMAT = "1"  # changes when the same recordings would give another array
+_FORMAT = "2"  # changes when the same recordings would give another array
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ClipSet:
 
     Attributes:
         clips: the readable clips.
-        parts: arrays `(recordings, WINDOW_SAMPLES)` int16 at `SAMPLE_RATE`, padded with zeros at the end.
+        parts: arrays `(recordings, WINDOW_SAMPLES)` int16 at `SAMPLE_RATE`; short ones lie in the middle.
         places: `(clips, 2)`, the part and the row in it that hold each clip.
         unreadable: a sentence for each recording left out.
 

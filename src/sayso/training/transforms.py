@@ -25,6 +25,8 @@ from sayso.training.augment_step import (
     uniform,
 )
 
+_FRAME = 160  # samples that are loud or quiet together
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shift(WaveformStep):
@@ -123,6 +125,30 @@ class Cut(PartialStep):
         first = (uniform(clips, (0.0, 1.0), generator, device) * (samples - width)).floor()[:, None]
         time = torch.arange(samples, device=device)
         return waveforms.masked_fill_((time >= first) & (time < first + width[:, None]), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trim(PartialStep):
+    """Silences what lies before and after a clip's loud part, as recordings are that were cut to the word.
+
+    Loud are the frames less than so many decibels below the loudest one; what a pause parts from it stays,
+    and noise that is as loud hides where the word begins.
+    """
+
+    quiet_db: tuple[float, float] = span((20.0, 40.0), 0, 90)
+    margin_ms: tuple[float, float] = span((0.0, 100.0), 0, 1000)  # that stays, drawn for each side
+
+    def change(self, waveforms: Tensor, generator: torch.Generator) -> Tensor:
+        """See `PartialStep`."""
+        (clips, samples), device = waveforms.shape, waveforms.device
+        energy = torch.nn.functional.avg_pool1d(waveforms.square()[:, None], _FRAME, ceil_mode=True)[:, 0]
+        quiet = decibels(-2 * uniform(clips, self.quiet_db, generator, device))  # of a power
+        loud = (energy >= energy.amax(1, keepdim=True) * quiet[:, None]).float()  # (B, frames)
+        first, last = loud.argmax(1) * _FRAME, samples - loud.flip(1).argmax(1) * _FRAME
+        margins = uniform(2 * clips, self.margin_ms, generator, device).view(2, clips) * (SAMPLE_RATE / 1000)
+        time = torch.arange(samples, device=device)
+        outside = (time < (first - margins[0])[:, None]) | (time >= (last + margins[1])[:, None])
+        return waveforms.masked_fill_(outside, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

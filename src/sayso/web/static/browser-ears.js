@@ -2,6 +2,7 @@
  * Hearing in this browser: single recordings, and streams. Nothing leaves the page.
  */
 
+import { fitWindow } from "./arrays.js";
 import { REJECTIONS, probabilities, windowSamples } from "./card.js";
 import { indexOfLargest } from "./decision.js";
 import { Listener } from "./listener.js";
@@ -37,7 +38,8 @@ export async function recognizeHere(model, samples) {
   if (!samples.some((sample) => Math.abs(sample) >= SILENCE_PEAK)) return null;
   const { card } = model;
   const window = windowSamples(card);
-  const last = Math.max(0, samples.length - window);
+  const sound = samples.length < window ? fitWindow(samples, window) : samples;
+  const last = sound.length - window;
   const hop = Math.round(HOP_SECONDS * card.sample_rate);
   const starts = [...Array.from({ length: Math.ceil(last / hop) }, (_, i) => i * hop), last];
   /** @type {Float32Array[]} */
@@ -46,7 +48,7 @@ export async function recognizeHere(model, samples) {
   for (let from = 0; from < starts.length; from += BATCH) {
     const batch = starts.slice(from, from + BATCH);
     const windows = new Float32Array(batch.length * window);
-    batch.forEach((start, i) => windows.set(samples.subarray(start, start + window), i * window));
+    batch.forEach((start, i) => windows.set(sound.subarray(start, start + window), i * window));
     const scores = await model.score(windows, batch.length);
     milliseconds += scores.milliseconds;
     rows.push(...probabilities(card, scores.logits));

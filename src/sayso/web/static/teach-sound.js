@@ -2,6 +2,7 @@
  * The word found in a recording, and how else it might have sounded: the same as `teaching/recordings.py`.
  */
 
+import { fitWindow } from "./arrays.js";
 import { VARIANTS } from "./teaching.js";
 
 const FRAME_SECONDS = 0.02;
@@ -82,22 +83,4 @@ function makeNoise(length) {
     }
     return ((mixed >>> 0) / 2 ** 31 - 1) * Math.sqrt(3);
   });
-}
-
-/** Exactly so long: padded at the end, or the stretch with the most energy. @param {Float32Array} samples @param {number} length */
-function fitWindow(samples, length) {
-  const window = new Float32Array(length);
-  if (samples.length <= length) {
-    window.set(samples);
-    return window;
-  }
-  let energy = 0;
-  let [best, start] = [-1, 0];
-  for (let at = 0; at < samples.length; at++) {
-    energy += samples[at] ** 2;
-    if (at >= length) energy -= samples[at - length] ** 2;
-    if (at >= length - 1 && energy > best + 1e-12) [best, start] = [energy, at - length + 1];
-  }
-  window.set(samples.subarray(start, start + length));
-  return window;
 }
