@@ -146,6 +146,7 @@ GLANCE: list[tuple[str, Callable[[Values], str]]] = [
     ("telephone", worst(group=("telephone",))),
     ("level −20 to +12 dB: the worst", worst(group=("level",))),
     ("shift by up to ±200 ms: the worst", worst(group=("shift",))),
+    ("cut out tightly", worst(group=("cut",))),
     ("echo, reverberation: the worst", worst(group=("room",))),
     ("recorded noise at 10 / 5 / 0 dB", in_noise(background)),
     ("noise of kinds it never trained with, 10 / 5 / 0 dB", in_noise(unheard)),

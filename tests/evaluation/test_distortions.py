@@ -95,6 +95,20 @@ def test_a_shift_is_later_by_so_much(milliseconds: int) -> None:
     assert not shifted[0, SAMPLE_RATE + min(0, by) :].any()
 
 
+def test_a_word_that_is_cut_out_lies_in_the_middle_of_zeros() -> None:
+    clip = 0.001 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    clip[2_400:7_200] = 0.3
+    (cut,) = distortions.cut_out(clip[None], quiet_db=30, margin_ms=20)
+    middle = (16_000 - 4_800) // 2
+    np.testing.assert_array_equal(cut[middle : middle + 4_800], clip[2_400:7_200])
+    heard = np.flatnonzero(cut)
+    assert (heard[0], heard[-1]) == (middle - 320, middle + 4_800 + 320 - 1)
+
+
+def test_a_silent_clip_stays_silent_when_cut_out() -> None:
+    assert not distortions.cut_out(np.zeros((1, 16_000), np.float32), quiet_db=30, margin_ms=20).any()
+
+
 def test_echoes_come_when_and_as_loud_as_told() -> None:
     click = np.zeros((1, SAMPLE_RATE), np.float32)
     click[0, 100] = 1

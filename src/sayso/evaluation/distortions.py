@@ -69,6 +69,26 @@ def shift(waveforms: Waveforms, milliseconds: float) -> Waveforms:
     return result
 
 
+def cut_out(waveforms: Waveforms, quiet_db: float, margin_ms: float) -> Waveforms:
+    """Waveforms `(B, T)` as recordings that were cut to the word, and lie in the middle of zeros.
+
+    Args:
+        waveforms: the clips.
+        quiet_db: a word begins and ends so far below its loudest 10 ms.
+        margin_ms: what is left before and after it.
+
+    """
+    frame, margin = SAMPLE_RATE // 100, round(margin_ms * SAMPLE_RATE / 1000)
+    cut = []
+    for clip in waveforms:
+        frames = clip[: len(clip) // frame * frame].reshape(-1, frame)
+        energy = np.square(frames).mean(axis=1)
+        loud = np.flatnonzero(energy >= energy.max() * 10 ** (-quiet_db / 10))
+        first, last = loud[0] * frame - margin, (loud[-1] + 1) * frame + margin
+        cut.append(audio.fit_window(clip[max(0, first) : last], len(clip)))
+    return np.stack(cut)
+
+
 def echo(waveforms: Waveforms, taps: tuple[tuple[float, float], ...]) -> Waveforms:
     """Waveforms `(B, T)` with later copies of themselves, each `(milliseconds, decibels)`."""
     result = waveforms.copy()

@@ -18,6 +18,7 @@ from sayso.evaluation.distortions import Waveforms
 SAMPLE_RATES = (8_000, 11_025, 16_000, 22_050, 44_100, 48_000)  # hertz
 LEVELS_DB = (-20, -10, 6, 12)
 SHIFTS_MS = (-200, -100, 100, 200)
+CUT_QUIET_DB, CUT_MARGIN_MS = 30.0, 20.0
 ECHO_TAPS = ((120.0, -6.0), (240.0, -12.0))  # milliseconds, decibels
 RT60_SECONDS = 0.5
 DIRECT_DB = 0.0  # direct sound against reverberation: a speaker across the room
@@ -36,7 +37,7 @@ class Condition:
     """One row of the audit."""
 
     name: str  # "babble 5 dB"
-    group: str  # "sample rate", "codec", "telephone", "level", "shift", "room" or "noise"
+    group: str  # "sample rate", "codec", "telephone", "level", "shift", "cut", "room" or "noise"
     change: Change
     snr_db: float | None = None  # of noise: mean power of the clip against the noise's
     noise: str | None = None  # the kind of noise
@@ -80,6 +81,8 @@ def conditions(
     for milliseconds in SHIFTS_MS:
         change = partial(distortions.shift, milliseconds=milliseconds)
         rows.append(Condition(f"shift {milliseconds:+d} ms", "shift", change))
+    change = partial(distortions.cut_out, quiet_db=CUT_QUIET_DB, margin_ms=CUT_MARGIN_MS)
+    rows.append(Condition("cut to the word", "cut", change))
     rows.append(Condition("echo 120/240 ms", "room", partial(distortions.echo, taps=ECHO_TAPS)))
     rows.append(Condition(f"reverb RT60 {RT60_SECONDS:g} s", "room", _reverb))
     for kind, make in noise_makers(recordings, voices).items():
