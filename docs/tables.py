@@ -3,6 +3,8 @@
 README.md           the models' table from results/*.json, the exam at a glance from results/exam/*.json
 results/exam/*.md   the exams, from the same files
 docs/results.md     the tables of experiments, from results/experiments/*.json
+docs/listening.md   how well the default listens, from results/listening/default.json
+docs/teaching.md    how well taught words are heard, from results/teaching/new_words.json
 """
 
 import json
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import experiment_tables
+import listening_table
+import teaching_table
 
 from sayso.evaluation.report import as_markdown
 from sayso.evaluation.report_sections import interval, percent, sections
@@ -36,6 +40,13 @@ def documents() -> dict[Path, str]:
     found[results] = between(
         results.read_text(encoding="utf-8"), "tables", experiment_tables.all_tables(ROOT / "results")
     )
+    for name, table_of, source in (
+        ("listening", listening_table.table, "listening/default.json"),
+        ("teaching", teaching_table.table, "teaching/new_words.json"),
+    ):
+        path = ROOT / "docs" / f"{name}.md"
+        values = json.loads((ROOT / "results" / source).read_text(encoding="utf-8"))
+        found[path] = between(path.read_text(encoding="utf-8"), "table", table_of(values))
     return found
 
 
