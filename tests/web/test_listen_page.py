@@ -154,6 +154,12 @@ def ogg(samples: Samples) -> bytes:
     return file.getvalue()
 
 
+KEEP_SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const { sources } of list.getEntries()) shifts.push(...sources.map(({ node }) => String(node?.id)));
+}).observe({ type: "layout-shift", buffered: true });"""
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_jumps_and_nothing_overflows(playwright: Playwright, server: Server, width: int) -> None:
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, 16_000)
@@ -164,13 +170,24 @@ def test_nothing_jumps_and_nothing_overflows(playwright: Playwright, server: Ser
             assert fits
             return [page.locator(part).bounding_box() for part in ("#talk", ".file", ".vocabulary")]
 
-        resting = places()
+        top_of_sureness = "document.getElementById('sureness').getBoundingClientRect().top"
+        resting, sureness = places(), page.evaluate(top_of_sureness)
         page.set_input_files("#file", {"name": "noise.wav", "mimeType": "", "buffer": wav(noise)})
         read_word(page)
         assert places() == resting
+        assert page.evaluate(top_of_sureness) == sureness
         page.set_input_files("#file", {"name": "x.wav", "mimeType": "", "buffer": b"no recording"})
         page.wait_for_selector("#word[data-tone=problem]")
         assert places() == resting
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_jumps_while_a_page_opens(playwright: Playwright, server: Server, width: int) -> None:
+    for path, ready in (("/listen", "#hint"), ("/teach", "#place-note"), ("/play", "#score")):
+        with browsing(playwright, server.address + path, width=width, height=740, script=KEEP_SHIFTS) as page:
+            page.wait_for_selector(f"{ready}:not(:empty)")
+            page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
+            assert page.evaluate("shifts") == [], path
 
 
 def test_everything_to_press_is_large_enough(playwright: Playwright, server: Server) -> None:

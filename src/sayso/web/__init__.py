@@ -9,6 +9,7 @@ from flask import Flask
 from sayso.web import (
     access,
     api,
+    catalogue,
     docs,
     failures,
     headers,
@@ -40,6 +41,7 @@ def create_app(models: ModelStore | AnyRecognizer, settings: Settings | None = N
     store = models if isinstance(models, ModelStore) else ModelStore.of(models)
     app = Flask(__name__, static_url_path=static_files.url_path())
     static_files.register(app)
+    catalogue.register(app)
     app.request_class = uploads.RequestInMemory
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the order they are written
