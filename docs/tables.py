@@ -4,7 +4,7 @@ README.md           the models' table from results/*.json, the exam at a glance 
 results/exam/*.md   the exams, from the same files
 docs/results.md     the tables of experiments, from results/experiments/*.json
 docs/listening.md   how well the default listens, from results/listening/default.json
-docs/teaching.md    how well taught words are heard, from results/teaching/new_words.json
+docs/teaching.md    how well taught words are heard, from results/teaching/*.json
 """
 
 import json
@@ -40,13 +40,13 @@ def documents() -> dict[Path, str]:
     found[results] = between(
         results.read_text(encoding="utf-8"), "tables", experiment_tables.all_tables(ROOT / "results")
     )
-    for name, table_of, source in (
-        ("listening", listening_table.table, "listening/default.json"),
-        ("teaching", teaching_table.table, "teaching/new_words.json"),
+    for name, table_of, sources in (
+        ("listening", listening_table.table, ["default"]),
+        ("teaching", teaching_table.table, ["new_words", "new_words_without_streams"]),
     ):
-        path = ROOT / "docs" / f"{name}.md"
-        values = json.loads((ROOT / "results" / source).read_text(encoding="utf-8"))
-        found[path] = between(path.read_text(encoding="utf-8"), "table", table_of(values))
+        path, folder = ROOT / "docs" / f"{name}.md", ROOT / "results" / name
+        values = [json.loads((folder / f"{each}.json").read_text(encoding="utf-8")) for each in sources]
+        found[path] = between(path.read_text(encoding="utf-8"), "table", table_of(*values))
     return found
 
 
