@@ -211,7 +211,7 @@ def test_recordings_in_which_little_can_be_heard(
         ("clipped", "go/new_nohash_3.wav"),
         ("too_short", "go/new_nohash_2.wav"),
     ]
-    assert report.of_kind("too_short")[0].sentence == "It ends after 0.20 seconds."
+    assert report.of_kind("too_short")[0].sentence == "It lasts 0.20 seconds."
     assert not report.leaks
 
 

@@ -144,7 +144,7 @@ def _badly_recorded(clips: Sequence[Clip], levels: Levels) -> Iterable[Finding]:
                 "silent", path, f"It is silent: its loudest moment is {-loudest:.0f} dB below full scale."
             )
         elif seconds < SHORTEST_SECONDS:
-            yield Finding("too_short", path, f"It ends after {seconds:.2f} seconds.")
+            yield Finding("too_short", path, f"It lasts {seconds:.2f} seconds.")
         if clipped > CLIPPED_SHARE:
             yield Finding("clipped", path, f"{clipped:.1%} of the samples are at full scale.")
 

@@ -46,7 +46,9 @@ class Summary:
 class Levels:
     """How long and how loud each clip is, `(N,)`."""
 
-    seconds: NDArray[np.float64]  # to the last sample that is not zero; what a cache pads does not count
+    seconds: NDArray[
+        np.float64
+    ]  # from the first sample that is not zero to the last; what a cache pads does not count
     loudest_dbfs: NDArray[np.float64]  # level of the loudest piece
     clipped_share: NDArray[np.float64]
     digests: tuple[bytes, ...]  # of the samples
@@ -83,8 +85,9 @@ def measure(clips: ClipSet) -> Levels:
     for first in tqdm(range(0, len(clips), _BLOCK), desc="levels", unit="block", disable=None):
         here = slice(first, first + _BLOCK)
         samples = clips.samples(here)
-        heard = WINDOW_SAMPLES - np.argmax(samples[:, ::-1] != 0, axis=1)
-        seconds[here] = np.where(samples.any(axis=1), heard, 0) / SAMPLE_RATE
+        sounds = samples != 0
+        heard = WINDOW_SAMPLES - np.argmax(sounds, axis=1) - np.argmax(sounds[:, ::-1], axis=1)
+        seconds[here] = np.where(sounds.any(axis=1), heard, 0) / SAMPLE_RATE
         clipped[here] = ((samples >= _FULL_SCALE) | (samples <= -_FULL_SCALE)).sum(axis=1) / WINDOW_SAMPLES
         pieces = samples.reshape(len(samples), _PIECES, -1) * np.float32(1 / 32768)
         loudest[here] = pieces.std(axis=2).max(axis=1)  # the deviation: a constant offset is not heard
