@@ -41,8 +41,8 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
     Returns:
         plain values: a row for each condition, with its accuracy over all and over the covered words, and its
         paired difference from the unchanged clips, the set being closed, and the share that it would have
-        refused otherwise; the worst row that is not `Condition.is_hard`; and for
-        each signal-to-noise ratio the mean over the kinds of noise that the model was not trained with.
+        refused otherwise; the worst row that is not `Condition.is_hard`; and for each signal-to-noise ratio
+        the mean over the kinds of noise that the model was not trained with.
 
     """
     chosen, voices = draw(len(questions.clips), clips)

@@ -46,9 +46,7 @@ class Summary:
 class Levels:
     """How long and how loud each clip is, `(N,)`."""
 
-    seconds: NDArray[
-        np.float64
-    ]  # from the first sample that is not zero to the last; what a cache pads does not count
+    seconds: NDArray[np.float64]  # from the first sample that is not zero to the last: without the padding
     loudest_dbfs: NDArray[np.float64]  # level of the loudest piece
     clipped_share: NDArray[np.float64]
     digests: tuple[bytes, ...]  # of the samples
