@@ -31,9 +31,10 @@ GRID = [
     *({"smoothing_seconds": seconds} for seconds in (0.2, 0.4, 0.5)),
     *({"minimum_count": count} for count in (1, 3)),
     *({"edge_seconds": seconds} for seconds in (0.0, 0.1, 0.3)),
+    *({"contrast_db": decibels} for decibels in (0.0, 2.0, 4.0, 6.0)),
     {"hop_seconds": 0.05},
 ]
-NEW_WINDOWS = {"edge_seconds", "hop_seconds"}  # settings that change which windows are asked about
+NEW_WINDOWS = {"contrast_db", "edge_seconds", "hop_seconds"}  # they change which windows are asked
 
 
 def cost(recognizer: sayso.Recognizer, recording: StreamRecording) -> float:

@@ -207,6 +207,24 @@ def test_silence_is_not_scored() -> None:
     assert sum(asked) == 6  # the windows in which the word's loudest hop is not at an edge
 
 
+def test_steady_noise_is_not_scored_however_loud_and_words_in_it_are() -> None:
+    asked = []
+
+    def counting(windows: Array) -> Array:
+        asked.append(len(windows))
+        return oracle(windows)
+
+    noise = (0.05 * np.random.default_rng(0).uniform(-1, 1, 60_000)).astype(np.float32)
+    for contrast_db, scored in ((0.0, True), (3.0, False)):
+        chosen = ListenerSettings(contrast_db=contrast_db)
+        hearing = Listener(counting, LABELS, sample_rate=RATE, window_samples=WINDOW, settings=chosen)
+        hearing.feed(noise[:3_000])  # a stream begins in silence
+        asked.clear()
+        assert hearing.feed(noise) == []
+        assert bool(asked) == scored
+    assert [one.word for one in hearing.feed(noise[:9_000] + stream_of([("low", 4_000)], 9_000))] == ["low"]
+
+
 def test_what_is_not_a_number_is_not_scored() -> None:
     samples = stream_of([("low", 8_000)], 10_000)
     samples[3_000] = np.nan
@@ -276,6 +294,7 @@ def test_a_day_of_listening_takes_no_memory() -> None:
         {"edge_seconds": -0.1},
         {"minimum_count": 9},
         {"gate_dbfs": math.nan},
+        {"contrast_db": -1.0},
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:

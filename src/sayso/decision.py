@@ -54,6 +54,9 @@ class ListenerSettings:
     # not scored. Higher: less work, fewer false alarms in quiet rooms; too high: quiet speech is lost.
     # -inf: score everything.
     gate_dbfs: float = -60.0
+    # Nor are windows scored whose loudest hop is less than so much louder than their quietest one: a fan,
+    # rain, hiss. Higher: less work in noise; too high: words that noise nearly drowns are lost. 0: off.
+    contrast_db: float = 3.0
     # A window is scored only if its loudest hop lies at least so far from its ends, as in the recordings that
     # models learn from: of a word that is but half in the window, another one is often heard. Longer: fewer
     # wrong words; too long: fewer windows for each word, and words beside louder sounds are lost. 0: off.
@@ -86,6 +89,8 @@ class ListenerSettings:
             )
         if math.isnan(self.gate_dbfs):
             raise SettingsError("The gate must be a level in dB.")
+        if not 0 <= self.contrast_db < math.inf:
+            raise SettingsError("The contrast must be 0 dB or more.")
 
     @classmethod
     def for_word(cls, word: str) -> Self:

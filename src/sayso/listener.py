@@ -69,6 +69,7 @@ class Listener:
         if not 1 <= self._hop <= window_samples:
             raise SettingsError("The hop must be at least one sample and no longer than the window.")
         self._gate = 10 ** (self.settings.gate_dbfs / 20)  # as an amplitude
+        self._contrast = 10 ** (self.settings.contrast_db / 20)
         self._frames = -(-window_samples // self._hop)  # hops that touch a window
         self._edge = round(self.settings.edge_seconds / self.settings.hop_seconds)
         self._restart()
@@ -114,9 +115,11 @@ class Listener:
         latest = self._buffer[self._window - self._hop :][: count * self._hop].reshape(count, self._hop)
         levels = np.concatenate([self._levels, latest.std(axis=1)])  # a constant offset is no sound
         of_windows = sliding_window_view(levels, self._frames)[-count:]  # (count, frames)
-        is_loud = of_windows.max(axis=1) >= self._gate  # false too where a sample is not a number
+        loud = of_windows.max(axis=1)
+        quiet = of_windows.min(axis=1) if self._frames > 1 else 0  # of one hop alone nothing stands out
+        is_sound = (loud >= self._gate) & (loud >= self._contrast * quiet)  # not where a sample is NaN
         loudest = of_windows.argmax(axis=1)
-        is_open = is_loud & (loudest >= self._edge) & (loudest < self._frames - self._edge)
+        is_open = is_sound & (loudest >= self._edge) & (loudest < self._frames - self._edge)
         scores = iter(self._score(windows[is_open]) if is_open.any() else ())
         detections = []
         for index in range(count):

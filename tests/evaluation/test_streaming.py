@@ -62,7 +62,7 @@ def listener(score: object = oracle, threshold: float = 0.7) -> Listener:
         tuple(TONES),
         sample_rate=RATE,
         window_samples=RATE,
-        settings=ListenerSettings(threshold=threshold, edge_seconds=0.0, presence_threshold=0),
+        settings=ListenerSettings(threshold=threshold, edge_seconds=0.0, presence_threshold=0, contrast_db=0),
     )
 
 

@@ -26,7 +26,7 @@ SETTINGS: tuple[dict[str, object], ...] = (
     {"threshold": 0.4, "word_thresholds": {"no": 0.8}, "presence_threshold": 0.0},
     {"words": ["stop", "no"], "smoothing_seconds": 0.5, "minimum_count": 3, "release_ratio": 0.9},
     {"hop_seconds": 0.25, "smoothing_seconds": 0.25, "minimum_count": 1, "suppression_seconds": 1.0},
-    {"gate_dbfs": -20.0, "edge_seconds": 0.0, "release_seconds": 0.6},
+    {"gate_dbfs": -20.0, "contrast_db": 0.0, "edge_seconds": 0.0, "release_seconds": 0.6},
     {"unsure": True},
     {"unsure": True, "words": ["stop"], "presence_threshold": 0.0, "smoothing_seconds": 0.5},
 )

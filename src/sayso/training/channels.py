@@ -47,6 +47,7 @@ class BandLimit(PartialStep):
     kinds: Mapping[str, float] = weights(telephone=1, rate_8000=1, rate_11025=1, microphone=2)
     equalizer_db: float = number(6.0, 0, 24)  # at most, either way, at each octave
     tilt_db: float = number(2.0, 0, 6)  # at most, either way, for each octave
+    microphone_low_hz: tuple[float, float] = span((10.0, 100.0), 0, 1000)  # where microphones begin to hear
 
     def change(self, waveforms: Tensor, generator: torch.Generator) -> Tensor:
         """See `PartialStep`."""
@@ -76,7 +77,7 @@ class BandLimit(PartialStep):
         knots = torch.cat([draw(-self.equalizer_db, self.equalizer_db) for _ in range(8)], dim=1)
         curve_db = torch.lerp(knots[:, below], knots[:, below + 1], octave - below)  # (FILTERS, F)
         curve_db = curve_db + draw(-self.tilt_db, self.tilt_db) * (octave - 4)
-        low = draw(100, 250) if kind == "telephone" else draw(10, 100)
+        low = draw(100, 250) if kind == "telephone" else draw(*self.microphone_low_hz)
         response = 10 ** (curve_db / 20) * _rise(hertz, low, low + draw(50, 150))
         if math.isfinite(UPPER_HZ[kind]):
             end = UPPER_HZ[kind] * draw(0.95, 1)

@@ -25,6 +25,7 @@ export const SETTINGS = {
   suppression_seconds: 0.5,
   minimum_count: 2,
   gate_dbfs: -60,
+  contrast_db: 3,
   edge_seconds: 0.2,
   unsure: false,
 };

@@ -42,6 +42,7 @@ export class Listener {
     this.window = windowSamples;
     this.hop = roundHalfEven(this.settings.hop_seconds * sampleRate);
     this.gate = 10 ** (this.settings.gate_dbfs / 20); // as an amplitude
+    this.contrast = 10 ** (this.settings.contrast_db / 20);
     this.frames = Math.ceil(windowSamples / this.hop); // hops that touch a window
     this.decider = new Decider(labels, this.settings);
     this.edge = roundHalfEven(this.settings.edge_seconds / this.settings.hop_seconds);
@@ -101,7 +102,9 @@ export class Listener {
       const end = levels.length - count + index + 1;
       const ofWindow = levels.slice(end - frames, end);
       const loudest = indexOfLargest(ofWindow);
-      return ofWindow[loudest] >= this.gate && loudest >= this.edge && loudest < frames - this.edge;
+      const quietest = frames > 1 ? Math.min(...ofWindow) : 0; // of one hop alone nothing stands out
+      const isSound = ofWindow[loudest] >= this.gate && ofWindow[loudest] >= this.contrast * quietest;
+      return isSound && loudest >= this.edge && loudest < frames - this.edge;
     });
     const open = starts.filter((_, index) => isOpen[index]);
     const windows = new Float32Array(open.length * window);
