@@ -60,3 +60,5 @@ def test_what_a_card_says_of_noise() -> None:
     assert heard("background", ("white", "babble")) is False
     assert heard("white", None) is None
     assert heard("engine", None) is False
+    assert heard("engine", ("hum",))  # much like it
+    assert heard("chords", ("hum", "texture")) is heard("clatter", ("hum", "texture")) is False

@@ -17,7 +17,7 @@ from sayso.errors import DataError, RecipeError
 from sayso.training.augment import SAMPLE_RATE, STEPS, Augmentation, Batch, build, read_noises
 from sayso.training.augment_step import choose, fast_length
 from sayso.training.channels import UPPER_HZ, BandLimit
-from sayso.training.noise import COLOURS, coloured
+from sayso.training.noise_banks import COLOURS, KINDS, coloured, hum, textures
 from sayso.training.rooms import Reverb
 from sayso.training.transforms import Mixup, Speed
 
@@ -196,7 +196,7 @@ def test_trim_leaves_silence_and_noise_as_they_are() -> None:
 # --- noise ---
 
 
-@pytest.mark.parametrize("kind", ["recorded", "babble", *COLOURS])
+@pytest.mark.parametrize("kind", ["recorded", "babble", *KINDS])
 @pytest.mark.parametrize("snr_db", [-5, 10, 30])
 def test_the_mix_has_the_drawn_ratio(kind: str, snr_db: float) -> None:
     before = words(32, peak=0.02)  # so soft that nothing clips
@@ -223,6 +223,27 @@ def test_colours_have_their_slope(name: str) -> None:
     # The power of an octave doubles with its width; pink noise has equal power in each.
     assert octaves.diff(dim=0).sub(3.01 * (1 + COLOURS[name])).abs().max() < 0.3
     assert noise.std().item() == pytest.approx(0.1, rel=1e-3)
+
+
+def test_hum_is_tones_and_textures_swell() -> None:
+    def pieces(noise: Tensor) -> Tensor:
+        return noise.view(-1, 2 * T)
+
+    def swing_db(noise: Tensor) -> Tensor:
+        levels = pieces(noise).unflatten(1, (-1, T // 20)).square().mean(2).sqrt()  # of 50 ms
+        return to_db(levels.amax(1) / levels.median(1).values) * 2
+
+    def tonality(noise: Tensor) -> Tensor:
+        """The share of the power in the strongest hundredth of the frequencies."""
+        powers = torch.fft.rfft(pieces(noise) * torch.hann_window(2 * T)).abs().square()
+        strongest: Tensor = powers.sort(1, descending=True).values[:, : powers.shape[1] // 100].sum(1)
+        return strongest / powers.sum(1)
+
+    assert tonality(hum()).min() > 0.7 > tonality(coloured(0.0)).max()
+    assert swing_db(hum()).median() < 3 < 6 < swing_db(textures()).median()
+    for noise in (hum(), textures()):
+        assert pieces(noise).square().mean(1).sqrt().sub(0.1).abs().max() < 1e-3
+        assert band_power(noise[None], 0, 30) < 0.01 * band_power(noise[None], 0, T // 2)
 
 
 def test_recorded_noise_comes_from_anywhere_in_the_recordings() -> None:
@@ -382,6 +403,19 @@ def test_microphones_differ_within_their_bounds() -> None:
     response_db = 20 * torch.log10(step.responses(16_000)[:, [500, 1000, 2000, 4000, 7900]])
     assert (response_db.amax(1) - response_db.amin(1)).max() <= 12.1
     assert response_db.std(0).min() > 2
+
+
+def test_a_small_microphone_hears_nothing_low() -> None:
+    before = words(32).waveforms
+    options: dict[str, Any] = {
+        "kinds": {"microphone": 1},
+        "equalizer_db": 0,
+        "tilt_db": 0,
+        "microphone_low_hz": [500, 500],
+    }
+    after = apply("band_limit", before, **options).waveforms
+    assert to_db(band_power(after, 0, 490) / band_power(before, 0, 490)).max() < -40
+    assert to_db(band_power(after, 700, 7500) / band_power(before, 700, 7500)).abs().max() < 3
 
 
 def test_mu_law_has_few_values_and_an_error_that_follows_the_level() -> None:

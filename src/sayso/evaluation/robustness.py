@@ -25,7 +25,8 @@ DIRECT_DB = 0.0  # direct sound against reverberation: a speaker across the room
 SNRS_DB = (20, 10, 5, 0, -5)
 LOUDEST_ASKED_DB = 10  # rows of more noise than this are not among those whose worst counts
 RECORDED_COLOURS = ("white_noise", "pink_noise")  # recordings of what has rows of its own
-GENERATED_IN_TRAINING = ("white", "pink", "brown", "blue", "babble")
+GENERATED_IN_TRAINING = ("white", "pink", "brown", "blue", "babble", "texture", "hum")
+AKIN = {"engine": "hum"}  # who trained with the second knows the first
 
 CLEAN = "clean"
 
@@ -120,10 +121,10 @@ def was_heard(kind: str, trained_with: Collection[str] | None) -> bool | None:
         trained_with: the kinds on the model's card, recordings by their names; None where it does not say.
 
     """
-    if kind in generated_noises.KINDS:
-        return False
     if trained_with is None:
-        return None
+        return False if kind in generated_noises.KINDS else None
+    if kind in generated_noises.KINDS:
+        return AKIN.get(kind) in trained_with
     names = {kind, *(name for name in RECORDED_COLOURS if name.startswith(f"{kind}_"))}
     if kind == "background":  # any recording
         names = set(trained_with) - set(GENERATED_IN_TRAINING)

@@ -63,7 +63,7 @@ def span(default: tuple[float, float], low: float, high: float) -> Any:
 
 
 def weights(**default: float) -> Any:
-    """An option that is a table of kinds and how often each is drawn; kinds left out are never drawn."""
+    """An option that is a table of kinds and how often each is drawn; kinds left out or 0 are never drawn."""
 
     def check(value: Any) -> dict[str, float]:
         if isinstance(value, Mapping):
@@ -73,7 +73,7 @@ def weights(**default: float) -> Any:
                 return {kind: float(weight) for kind, weight in value.items() if weight}
         raise ValueError(f"must be a table such as {{ {', '.join(f'{kind} = 1' for kind in default)} }}")
 
-    return dataclasses.field(default_factory=lambda: dict(default), metadata={"check": check})
+    return dataclasses.field(default_factory=lambda: check(default), metadata={"check": check})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,8 @@
-"""Noise at a drawn signal-to-noise ratio: recorded, of a colour, or other people talking."""
+"""Noise at a drawn signal-to-noise ratio: recorded, generated, or other people talking."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,14 +25,10 @@ from sayso.training.augment_step import (
     weights,
 )
 from sayso.training.dataset import AUDIO_ENDINGS
+from sayso.training.noise_banks import KINDS, bank
 
-# How the power of each colour goes with the frequency: as its power of this exponent.
-COLOURS = {"white": 0.0, "pink": -1.0, "brown": -2.0, "blue": 1.0}
 MAX_RECORDING_SECONDS = 3600.0
 
-_COLOUR_SECONDS = 30
-_COLOUR_SEED = 1
-_LOWEST_HZ = 40.0  # no colour has power below: most of brown noise would lie where no microphone hears
 _VOICES = 3  # in each of the two layers of babble
 
 
@@ -74,7 +69,9 @@ class Noise(WaveformStep):
 
     snr_db: tuple[float, float] = span((0.0, 30.0), -30, 60)
     silence_db: tuple[float, float] = span((-70.0, -30.0), -90, 0)  # of noise in silent clips; 0: full scale
-    kinds: Mapping[str, float] = weights(recorded=6, white=1, pink=1, brown=1, blue=0.5, babble=1)
+    kinds: Mapping[str, float] = weights(
+        recorded=6, white=1, pink=1, brown=1, blue=0.5, babble=1, texture=0, hum=0
+    )
     recorded: Tensor | None = dataclasses.field(default=None, repr=False)  # (N,), see `read_noises`
 
     @classmethod
@@ -129,31 +126,14 @@ class Noise(WaveformStep):
         """The noise of each kind, none shorter than a clip; for babble, made of the batch, zeros."""
         parts = []
         for kind in self.kinds:
-            if kind in COLOURS:
-                part = coloured(COLOURS[kind])
+            if kind in KINDS:
+                part = bank(kind)
             elif kind == "recorded" and self.recorded is not None:
                 part = self.recorded.cpu()
             else:
                 part = torch.zeros(samples)
             parts.append(part.repeat(-(-samples // len(part))))
         return parts
-
-
-@cache  # all chains share it
-def coloured(exponent: float) -> Tensor:
-    """Half a minute of noise, always the same, whose power is proportional to a power of the frequency.
-
-    Returns:
-        `(N,)` float32 of standard deviation 0.1, without power below 40 Hz.
-
-    """
-    generator = torch.Generator().manual_seed(_COLOUR_SEED)
-    samples = _COLOUR_SECONDS * SAMPLE_RATE
-    spectrum = torch.fft.rfft(torch.randn(samples, generator=generator))
-    hertz = torch.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
-    shape = torch.where(hertz >= _LOWEST_HZ, hertz.clamp(min=_LOWEST_HZ) ** (exponent / 2), 0.0)
-    noise: Tensor = torch.fft.irfft(spectrum * shape, samples)
-    return noise * (0.1 / noise.std())
 
 
 def babble(waveforms: Tensor, levels: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
