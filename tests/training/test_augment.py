@@ -236,8 +236,9 @@ def test_hum_is_tones_and_textures_swell() -> None:
     def tonality(noise: Tensor) -> Tensor:
         """The share of the power in the strongest hundredth of the frequencies."""
         powers = torch.fft.rfft(pieces(noise) * torch.hann_window(2 * T)).abs().square()
-        strongest: Tensor = powers.sort(1, descending=True).values[:, : powers.shape[1] // 100].sum(1)
-        return strongest / powers.sum(1)
+        strongest = powers.sort(1, descending=True).values[:, : powers.shape[1] // 100]
+        share: Tensor = strongest.sum(1) / powers.sum(1)
+        return share
 
     assert tonality(hum()).min() > 0.7 > tonality(coloured(0.0)).max()
     assert swing_db(hum()).median() < 3 < 6 < swing_db(textures()).median()
