@@ -12,6 +12,7 @@ from sayso.training import export as exporting
 from sayso.training import quantization
 from sayso.training.cache import load_folder
 from sayso.training.export import export
+from sayso.training.models import Network
 from sayso.training.recipe import Recipe
 from sayso.training.run import Run
 from sayso.training.splits import load_splits
@@ -91,10 +92,10 @@ def test_a_file_that_scores_otherwise_is_not_written(
     """Were the exporter wrong by a thousandth anywhere, no file would come out."""
     write = exporting.to_onnx
 
-    def slightly_wrong(network: torch.nn.Module, example: np.ndarray) -> bytes:
+    def slightly_wrong(network: Network, example: np.ndarray) -> bytes:
         content = write(network, example)
         with torch.no_grad():
-            network.head.bias += 1e-3  # type: ignore[union-attr, operator]
+            network.head.bias.add_(1e-3)
         return content
 
     monkeypatch.setattr(exporting, "to_onnx", slightly_wrong)

@@ -47,6 +47,19 @@ def test_it_gives_logits_and_an_embedding_and_the_same_ones_again(name: str, lab
     assert torch.equal(logits, again)
 
 
+def test_what_the_head_of_res1d_does_not_read_comes_last_and_its_whole_head_answers_the_same() -> None:
+    network = build("res1d").eval()
+    with torch.no_grad():
+        logits, embedding = network(waveforms(3, "res1d"))
+        again, whole = network.with_whole_head()(waveforms(3, "res1d"))
+    read = network.head.in_features
+    assert read < embedding.shape[1] == network.with_whole_head().head.in_features
+    assert embedding[:, read:].std(0).mean() > 0.01
+    torch.testing.assert_close(network.head(embedding[:, :read]), logits)
+    torch.testing.assert_close(again, logits)
+    assert torch.equal(whole, embedding)
+
+
 @pytest.mark.parametrize("name", names())
 def test_a_step_of_training_lowers_the_loss_and_reaches_every_weight(name: str) -> None:
     network = build(name).train()

@@ -174,6 +174,30 @@ def test_a_run_may_start_from_another(
         train(Recipe.read(other), tone_words, tmp_path / "other")
 
 
+def test_a_run_may_start_from_the_mean_of_several(
+    recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
+) -> None:
+    train(Recipe.read(recipe_file("first", epochs=2)), tone_words, tmp_path / "first")
+    both: dict[str, Any] = {"start": str(tmp_path / "first"), "epochs": 1}
+    train(Recipe.read(recipe_file("second", **both)), tone_words, tmp_path / "second")
+    both["blend"] = [str(tmp_path / "second")]
+    train(Recipe.read(recipe_file("mean", learning_rate=1e-9, **both)), tone_words, tmp_path / "mean")
+    first, second, mean = (weights(tmp_path / name, "best") for name in ("first", "second", "mean"))
+    for key in [key for key in mean if key.endswith("weight")]:
+        torch.testing.assert_close(mean[key], (first[key] + second[key]) / 2, atol=1e-4, rtol=1e-3)
+    other = recipe_file("other", **both)
+    other.write_text(other.read_text().replace('"m5_narrow"', '"m3"'))
+    values = Recipe.read(other).to_values()
+    train(
+        Recipe.from_values(values | {"training": {"epochs": 1, "batch_size": 32}}),
+        tone_words,
+        tmp_path / "unlike",
+    )
+    both["blend"] = [str(tmp_path / "unlike")]
+    with pytest.raises(RunError, match="cannot be blended"):
+        train(Recipe.read(recipe_file("wrong", **both)), tone_words, tmp_path / "wrong")
+
+
 def test_silence_and_other_words_become_labels(
     recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
 ) -> None:

@@ -48,12 +48,12 @@ def test_the_same_recordings_are_the_same_head(
         const { readModel, embeddingsOf } = await load("teach-model.js");
         const [path, heard, beside] = values;
         const { head, card, memory } = readModel(new Uint8Array(readFileSync(path)));
-        const remembered = { labels: memory.labels, embeddings: embeddingsOf(memory) };
+        const remembered = { labels: memory.labels, embeddings: embeddingsOf(memory), first: memory.first };
         heard.embeddings = Float64Array.from(heard.embeddings);
         result = teach({ head, calibration: card.calibration }, remembered, heard, { beside });
         const { weight, bias, measure } = result.head;
         result.head = { ...result.head, weight: [...weight], bias: [...bias], measure: measure &&
-          { centre: [...measure.centre], unlike: [...measure.unlike] } };""",
+          { centre: [...measure.centre], unlike: [...measure.unlike], first: measure.first } };""",
         str(write(tmp_path, opened.content)),
         {
             "words": heard.words,
@@ -70,6 +70,7 @@ def test_the_same_recordings_are_the_same_head(
     if expected.head.measure is None:
         assert result["head"]["measure"] is None
     else:
+        assert result["head"]["measure"]["first"] == expected.head.measure.first > 0
         unlike = np.reshape(result["head"]["measure"]["unlike"], expected.head.measure.unlike.shape)
         np.testing.assert_allclose(unlike, expected.head.measure.unlike, atol=1e-5)
         centre = result["head"]["measure"]["centre"]
@@ -116,6 +117,7 @@ def test_a_file_written_by_the_page_is_that_of_python(
             "measure": {
                 "centre": learnt.head.measure.centre.tolist(),
                 "unlike": learnt.head.measure.unlike.ravel().tolist(),
+                "first": learnt.head.measure.first,
             },
         },
         names,

@@ -84,18 +84,19 @@ def learn_beside(examples: Examples, chosen: Chosen, words: tuple[str, ...], kep
     return new.joined(kept)
 
 
-def learn_alone(examples: Examples, chosen: Chosen, words: tuple[str, ...]) -> Head:
+def learn_alone(examples: Examples, chosen: Chosen, words: tuple[str, ...], first: int) -> Head:
     """Learn the rows of words alone, and of all other speech.
 
     Args:
         examples: what to learn from.
         chosen: `(N,)`, which of them.
         words: the new words.
+        first: see `Measure`.
 
     """
     embeddings, groups = examples.embeddings[chosen], examples.groups[chosen]
     groups = np.searchsorted(np.unique(groups[groups >= 0]), groups) - (groups < 0)  # without gaps
-    start, precision = generative(embeddings, groups, embeddings[examples.speech[chosen]])
+    start, precision = generative(embeddings, groups, embeddings[examples.speech[chosen]], first)
     start = replace(start, labels=words + (UNKNOWN,) * (len(start.bias) - len(words)))
     scores = start.scores(embeddings)
     white = np.linalg.cholesky(precision)
@@ -112,19 +113,22 @@ def learn_alone(examples: Examples, chosen: Chosen, words: tuple[str, ...]) -> H
     return start
 
 
-def generative(embeddings: Numbers, groups: NDArray[np.int64], speech: Numbers) -> tuple[Head, Numbers]:
+def generative(
+    embeddings: Numbers, groups: NDArray[np.int64], speech: Numbers, first: int = 0
+) -> tuple[Head, Numbers]:
     """The rows of words, and a last one of any other word, as their distributions are; see `Measure.of`.
 
     Args:
         embeddings: `(N, E)`.
         groups: `(N,)`, the word of each, at least one; -1 for those that are left out.
         speech: `(M, E)`, of words of all kinds.
+        first: see `Measure`.
 
     Returns:
-        the rows, without labels, and the precision `(E, E)` of a word's recordings.
+        the rows, without labels, and the precision of a word's recordings.
 
     """
-    measure, precision = Measure.of(embeddings, groups, speech)
+    measure, precision = Measure.of(embeddings, groups, speech, first)
     centred = measure.centred(embeddings)  # (N, E)
     means = np.stack([centred[groups == group].mean(axis=0) for group in range(int(groups.max()) + 1)])
     weight = np.zeros((len(means) + 1, centred.shape[1] + 1))

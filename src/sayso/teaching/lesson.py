@@ -22,7 +22,7 @@ FALSE_ACCEPT_RATE = 0.05  # of strangers' words, where words are taught alone
 
 _BACKGROUND = 2.0  # what all that is remembered counts, in recordings, for each recording
 _TEMPERATURE = 0.7  # of words taught alone
-_HESITATION = 2.0  # taken off new words' scores where the model's own stay, which lose the less
+_HESITATION = 1.0  # taken off new words' scores where the model's own stay, which lose the less
 _FAMILIAR = 10  # embeddings of a word from which on it is remembered well
 _SAME_SOUND = 0.5  # mean probability at which a new word is one that is remembered by another name
 
@@ -65,7 +65,7 @@ class Lesson:
         self.examples = self._gather(memory)
         self.kept = kept.labels if beside else ()
         self.temperature = self.before.temperature if beside else _TEMPERATURE
-        self.learner: head.Learn = partial(head.learn_alone, words=self.words)
+        self.learner: head.Learn = partial(head.learn_alone, words=self.words, first=memory.first)
         if beside:  # learnt in the scale of probabilities
             kept = kept.scaled(1 / self.temperature)
             self.learner = partial(head.learn_beside, words=self.words, kept=kept)
@@ -112,7 +112,10 @@ class Lesson:
         return Learnt(learnt.take(order), calibration, judged, tuple(self.same.values()))
 
     def _same_sounds(self, memory: Memory) -> dict[str, str]:
-        """By new word, the remembered word as which it is heard: no stranger to be told apart."""
+        """By new word, the remembered word as which it is heard: no stranger to be told apart.
+
+        Here what the network knows of its own words counts, too: all of the embedding.
+        """
         labels, embeddings = np.array(memory.labels), memory.embeddings
         names, counts = np.unique(labels, return_counts=True)
         others = [name for name in names[counts >= _FAMILIAR] if name not in (*self.words, SILENCE)]

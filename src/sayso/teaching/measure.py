@@ -22,47 +22,52 @@ class Measure:
     """What is computed of an embedding before the rows of a head.
 
     Attributes:
-        centre: `(E,)`, the mean of remembered speech.
-        unlike: `(E, E)`, of the quadratic score of any other word.
+        centre: `(E - first,)`, the mean of remembered speech.
+        unlike: `(E - first, E - first)`, of the quadratic score of any other word.
         offset: what is taken off that score.
+        first: the embedding's values before it are left out: they know but the words that were trained.
 
     """
 
     centre: Numbers
     unlike: Numbers
     offset: float = 0.0
+    first: int = 0
 
     @classmethod
-    def of(cls, embeddings: Numbers, groups: NDArray[np.int64], speech: Numbers) -> tuple[Self, Numbers]:
+    def of(
+        cls, embeddings: Numbers, groups: NDArray[np.int64], speech: Numbers, first: int = 0
+    ) -> tuple[Self, Numbers]:
         """Measure embeddings `(N, E)` of words, and all speech `(M, E)` that is remembered.
 
         Args:
             embeddings: of words.
             groups: `(N,)`, the word of each, counted from 0; -1 for those that are left out.
             speech: of words of all kinds.
+            first: see there.
 
         Returns:
-            the measure, and the inverse `(E, E)` of the covariance of a word's recordings.
+            the measure, and the inverse of the covariance of a word's recordings.
 
         """
-        values, count = roots(embeddings), int(groups.max()) + 1
+        values, count = roots(embeddings[:, first:]), int(groups.max()) + 1
         apart = [values[groups == group] for group in range(count)]
         apart = [own - own.mean(axis=0) for own in apart]
         freedom = max(1, sum(map(len, apart)) - count)
         within = _shrunk(sum((own.T @ own for own in apart), np.zeros(())) / freedom)
-        others = roots(speech)
+        others = roots(speech[:, first:])
         centre = others.mean(axis=0)
         total = _shrunk((others - centre).T @ (others - centre) / max(1, len(others) - 1))
         precision: Numbers = np.linalg.inv(within).astype(np.float64)
         volumes = np.linalg.slogdet(total)[1] - np.linalg.slogdet(within)[1]
-        return cls(centre, (precision - np.linalg.inv(total)) / 2, float(volumes) / 2), precision
+        return cls(centre, (precision - np.linalg.inv(total)) / 2, float(volumes) / 2, first), precision
 
     def centred(self, embeddings: Numbers) -> Numbers:
-        """The roots `(N, E)` of embeddings, without what all have in common."""
-        return roots(embeddings) - self.centre
+        """The roots of embeddings `(N, E)` from `first` on, without what all have in common."""
+        return roots(embeddings[:, self.first :]) - self.centre
 
     def features(self, embeddings: Numbers) -> Numbers:
-        """What the rows stand on: `(N, E + 1)`, the last of them how much it is like no word."""
+        """What the rows stand on: these, and as the last one how much it is like no word."""
         centred = self.centred(embeddings)
         unlike = ((centred @ self.unlike) * centred).sum(axis=1)
         return np.concatenate([centred, unlike[:, None]], axis=1)

@@ -30,6 +30,7 @@ class Memory:
         low: `(E,)` float32, the value of step 0 of each feature.
         step: `(E,)` float32, from each step to the next.
         rows: `(N, E)` uint8, the steps.
+        first: words taught alone are told apart by the embedding's values from this one on, see `Measure`.
 
     """
 
@@ -37,13 +38,14 @@ class Memory:
     low: NDArray[np.float32]
     step: NDArray[np.float32]
     rows: NDArray[np.uint8]
+    first: int = 0
 
     @classmethod
-    def of(cls, embeddings: NDArray[np.floating[Any]], labels: Sequence[str]) -> Self:
+    def of(cls, embeddings: NDArray[np.floating[Any]], labels: Sequence[str], first: int = 0) -> Self:
         """Remember embeddings `(N, E)`."""
         low, high = embeddings.min(axis=0).astype(np.float32), embeddings.max(axis=0).astype(np.float32)
         step = np.maximum((high - low) / np.float32(_LEVELS), np.float32(1e-8))
-        empty = cls((), low, step, np.empty((0, len(low)), np.uint8))
+        empty = cls((), low, step, np.empty((0, len(low)), np.uint8), first)
         return empty.adding(embeddings, labels)
 
     @staticmethod
@@ -84,6 +86,7 @@ class Memory:
                 "low": self.low.tolist(),
                 "step": self.step.tolist(),
                 "rows": base64.b64encode(self.rows.tobytes()).decode(),
+                "first": self.first,
             },
             ensure_ascii=False,
         )
@@ -103,6 +106,9 @@ class Memory:
             if low.ndim != 1 or low.shape != step.shape:
                 raise ValueError("its sizes do not fit")
             rows = np.frombuffer(base64.b64decode(values["rows"]), np.uint8).reshape(len(labels), len(low))
-            return cls(labels, low, step, rows)
+            first = int(values.get("first", 0))  # older files have none
+            if not 0 <= first < len(low):
+                raise ValueError("its first value is none of them")
+            return cls(labels, low, step, rows, first)
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise ModelError(f"The model file's memory cannot be read ({error}): export it again.") from error

@@ -27,10 +27,13 @@ _NODE, _INITIALIZER, _OUTPUT = 1, 5, 12  # of a graph
 _INPUTS, _OUTPUTS, _OPERATOR, _ATTRIBUTE = 1, 2, 4, 5  # of a node
 _DIMS, _DATA_TYPE, _NAME, _RAW = 1, 2, 8, 9  # of a tensor
 _FLOAT32, _INT64 = 1, 7
+_STORED = {_FLOAT32: "<f4", _INT64: "<i8"}
 
 _WEIGHT, _BIAS = "head.weight", "head.bias"  # in every file that is written here
 _SIZES, _AXIS = "head.sizes", "head.axis"
 _CENTRE, _UNLIKE, _FEATURES = "head.centre", "head.unlike", "head.features"
+_FIRST, _END = "head.first", "head.end"
+_BEYOND = 2**31 - 1  # the end of any embedding
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ class Head:
     weight: Array
     bias: Array
     measure: Measure | None = None
+
+    @property
+    def first_unread(self) -> int:
+        """The first of the embedding's values that the model's own words do not read; 0 where they read all.
+
+        They are those of the row that reads the fewest, for words that were taught beside them read all.
+        """
+        if self.measure is not None:
+            return self.measure.first
+        reads = self.weight != 0
+        unread = int(reads[:, ::-1].argmax(axis=1).max())  # at the ends of rows
+        size = int(self.weight.shape[1])
+        return (size - unread) % size
 
     def features(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the rows stand on, `(N, F)`, of embeddings `(N, E)`."""
@@ -112,8 +128,11 @@ class ModelFile:
         graph = wire.first(content, _GRAPH)
         inputs = _rows_node(graph)[1]
         weight, bias = _tensor(graph, inputs[1]), _tensor(graph, inputs[2])
-        measured = inputs[0] == _FEATURES
-        measure = Measure(_tensor(graph, _CENTRE), _tensor(graph, _UNLIKE)) if measured else None
+        measure = None
+        if inputs[0] == _FEATURES:
+            centre, unlike = _tensor(graph, _CENTRE), _tensor(graph, _UNLIKE)
+            first = int(_tensor(graph, _FIRST)[0]) if _holds(graph, _FIRST) else 0  # in older files
+            measure = Measure(centre, unlike, first=first)
         merged = len(bias) - len(card.labels)
         if weight.ndim != 2 or bias.shape != weight.shape[:1] or merged < 0:
             raise ModelError("This model's head does not fit its card: export it again.")
@@ -148,8 +167,16 @@ def _rows_node(graph: bytes) -> tuple[bytes, list[str]]:
     raise ModelError("This model does not end in a linear head, and so cannot be taught: export it again.")
 
 
+def _holds(graph: bytes, name: str) -> bool:
+    """Whether a graph has an initialiser of that name."""
+    return any(
+        field.number == _INITIALIZER and wire.text(field.content, _NAME) == name
+        for field in wire.fields(graph)
+    )
+
+
 def _tensor(graph: bytes, name: str) -> NDArray[Any]:
-    """A float32 initialiser of a graph."""
+    """An initialiser of a graph: float32, or int64 where we wrote it."""
     for field in wire.fields(graph):
         if field.number != _INITIALIZER or wire.text(field.content, _NAME) != name:
             continue
@@ -159,9 +186,9 @@ def _tensor(graph: bytes, name: str) -> NDArray[Any]:
             if part.number == _DIMS:  # either one by one, or packed into one field
                 shape += wire.varints(part.content) if part.content else [part.value]
         kind = next((part.value for part in parts if part.number == _DATA_TYPE), 0)
-        raw = wire.first(field.content, _RAW)
-        if kind == _FLOAT32 and len(raw) == 4 * int(np.prod(shape)):
-            return np.frombuffer(raw, "<f4").reshape(shape)
+        raw, stored = wire.first(field.content, _RAW), _STORED.get(kind)
+        if stored and len(raw) == np.dtype(stored).itemsize * int(np.prod(shape)):
+            return np.frombuffer(raw, stored).reshape(shape)
     raise ModelError("This model's head is not stored as float32 numbers: export it again.")
 
 
@@ -196,8 +223,9 @@ def _head_nodes(head: Head, labels: int) -> tuple[list[bytes], dict[str, NDArray
     across, merged = _attribute("axis", 1), len(head.labels) - labels + 1
     if head.measure is not None:
         nodes = [
-            _encode_node("Sign", ("embedding",), ("head.sign",)),
-            _encode_node("Abs", ("embedding",), ("head.size",)),
+            _encode_node("Slice", ("embedding", _FIRST, _END, _AXIS), ("head.part",)),
+            _encode_node("Sign", ("head.part",), ("head.sign",)),
+            _encode_node("Abs", ("head.part",), ("head.size",)),
             _encode_node("Sqrt", ("head.size",), ("head.root",)),
             _encode_node("Mul", ("head.sign", "head.root"), ("head.roots",)),
             _encode_node("Sub", ("head.roots", _CENTRE), ("head.centred",)),
@@ -207,6 +235,7 @@ def _head_nodes(head: Head, labels: int) -> tuple[list[bytes], dict[str, NDArray
             _encode_node("Concat", ("head.centred", "head.sum"), (_FEATURES,), across),
         ]
         tensors |= {_CENTRE: head.measure.centre, _UNLIKE: head.measure.unlike, _AXIS: np.array([1])}
+        tensors |= {_FIRST: np.array([head.measure.first]), _END: np.array([_BEYOND])}
     rows = ("embedding" if head.measure is None else _FEATURES, _WEIGHT, _BIAS)
     transposed = _attribute("transB", 1)
     if merged == 1:
@@ -237,9 +266,9 @@ def _attribute(name: str, value: int) -> bytes:
 
 
 def _encode_tensor(name: str, tensor: NDArray[Any]) -> bytes:
-    kind, stored = (_INT64, "<i8") if tensor.dtype.kind == "i" else (_FLOAT32, "<f4")
+    kind = _INT64 if tensor.dtype.kind == "i" else _FLOAT32
     dims = b"".join(wire.varint_field(_DIMS, size) for size in tensor.shape)
-    raw = np.ascontiguousarray(tensor, stored).tobytes()
+    raw = np.ascontiguousarray(tensor, _STORED[kind]).tobytes()
     return (
         dims
         + wire.varint_field(_DATA_TYPE, kind)

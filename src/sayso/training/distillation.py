@@ -53,7 +53,7 @@ class Teachers:
         low = self.precision == "bfloat16"
         with torch.no_grad(), torch.autocast(waveforms.device.type, torch.bfloat16, enabled=low):
             heard = [
-                network.head(network.body(features if alike else network.frontend(waveforms))).float()
+                network.answer(features if alike else network.frontend(waveforms))[0].float()
                 for network, alike in self.networks
             ]
         answers = [functional.softmax(each / self.temperature, 1) for each in heard]

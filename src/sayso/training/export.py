@@ -26,7 +26,7 @@ from sayso.training.cache import ClipSet
 from sayso.training.dataset import AUDIO_ENDINGS, NOISE_FOLDER, Clip
 from sayso.training.judge import batches
 from sayso.training.model_file import with_card, with_recipe
-from sayso.training.models import parameter_count
+from sayso.training.models import Network, parameter_count
 from sayso.training.noise import Noise
 from sayso.training.quantization import MAX_LOSS, with_int8_weights
 from sayso.training.recipe import DataRecipe, Recipe
@@ -116,14 +116,14 @@ def proved_model(
     return content, recognizer
 
 
-def to_onnx(network: nn.Module, example: NDArray[np.float32]) -> bytes:
+def to_onnx(network: Network, example: NDArray[np.float32]) -> bytes:
     """The network as ONNX: input `waveform` `(batch, samples)`, outputs `logits` and `embedding`."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own use of torch
         path = Path(scratch) / "model.onnx"
         torch.onnx.export(
-            network.eval(),
+            network.with_whole_head().eval(),
             (torch.from_numpy(example),),
             path,
             input_names=["waveform"],
@@ -233,9 +233,9 @@ def noises_of(recipe: Recipe, folder: Path) -> tuple[str, ...] | None:
         if isinstance(step, Noise):
             kinds |= {kind for kind in step.kinds if kind != "recorded"}
             kinds |= left if "recorded" in step.kinds else set()
-    if recipe.training.start:
+    for start in filter(None, (recipe.training.start, *recipe.training.blend)):
         try:
-            earlier = noises_of(Run.open(Path(recipe.training.start)).recipe, folder)
+            earlier = noises_of(Run.open(Path(start)).recipe, folder)
         except RunError:
             return None
         if earlier is None:

@@ -1,9 +1,9 @@
 """How much a network multiplies, counted while it runs rather than taken from a paper."""
 
 import warnings
+from collections.abc import Callable
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sayso.training.models import Network
@@ -29,10 +29,10 @@ def count_macs(network: Network, samples: int) -> tuple[int, int]:
         warnings.simplefilter("ignore")  # of recurrent layers, the exporter warns about torch's own ways
         graph = torch.export.export(network, (waveform,)).module()
         features = network.frontend(waveform)
-        return _count(graph, waveform), _count(nn.Sequential(network.body, network.head), features)
+        return _count(graph, waveform), _count(network.answer, features)
 
 
-def _count(module: nn.Module, given: torch.Tensor) -> int:
+def _count(module: Callable[[torch.Tensor], object], given: torch.Tensor) -> int:
     # Without mkldnn an LSTM is a loop of products, which are counted; as one call it would count nothing.
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         module(given)

@@ -64,6 +64,7 @@ class TrainingRecipe:
     ema_decay: float = 0.0  # of the averaged weights that are judged and exported; 0: the weights themselves
     precision: Literal["float32", "bfloat16"] = "float32"
     start: str = ""  # a run folder whose best weights are started from, as far as they fit
+    blend: tuple[str, ...] = ()  # further run folders: it starts from the mean of all their weights
     teachers: tuple[str, ...] = ()  # run folders of networks to learn from, see `distillation`
     teacher_weight: float = 0.5  # share of the loss that is theirs
     teacher_temperature: float = 2.0  # that softens their answers

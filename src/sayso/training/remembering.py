@@ -17,7 +17,7 @@ from sayso.training.judge import batches, read_recordings
 from sayso.training.model_file import recipe_of
 from sayso.training.strangers import split
 
-# At most, and fewer where the memory would be more than half as large as the rest of the file.
+# At most, and fewer where the memory would be larger than the rest of the file.
 WORD_CLIPS = 24  # of each word
 STRANGER_CLIPS = 1200  # of all folders, each the same share as far as it goes
 NOISE_CLIPS = 100
@@ -76,7 +76,8 @@ def remember(content: bytes, folder: Path, strangers: Sequence[Path] = ()) -> by
         start = int(random.integers(len(noise) - card.window_samples))
         embeddings.append(recognizer.embed(noise[None, start : start + card.window_samples]))
         labels.append(SILENCE)
-    return opened.write(card, opened.head, Memory.of(np.concatenate(embeddings), labels))
+    memory = Memory.of(np.concatenate(embeddings), labels, opened.head.first_unread)
+    return opened.write(card, opened.head, memory)
 
 
 def _part(opened: ModelFile) -> float:
@@ -84,7 +85,7 @@ def _part(opened: ModelFile) -> float:
     card, rows = opened.card, opened.head
     bare = len(opened.write(card, rows, None))
     wanted = WORD_CLIPS * len(card.words) + STRANGER_CLIPS + NOISE_CLIPS
-    return min(1.0, bare / 2 / (wanted * Memory.bytes_each(rows.weight.shape[1])))
+    return min(1.0, bare / (wanted * Memory.bytes_each(rows.weight.shape[1])))
 
 
 def _strangers(folder: Path, left_out: Sequence[str]) -> ClipSet:

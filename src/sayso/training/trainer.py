@@ -61,7 +61,8 @@ class Trainer:
         torch.manual_seed(self.seed)
         self.network = build(run.recipe, len(words)).to(self.device)
         if self.recipe.start:
-            copy_weights(Run.open(Path(self.recipe.start)), self.network, words)
+            runs = [Run.open(Path(folder)) for folder in (self.recipe.start, *self.recipe.blend)]
+            copy_weights(runs, self.network, words)
         self.averaged = AveragedWeights(self.network, self.recipe.ema_decay)
         team.share_statistics(self.network)
         self.optimizer = make_optimizer(self.network, self.recipe)
@@ -107,7 +108,7 @@ class Trainer:
             self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16", cache_enabled=False
         ):
             features = self.network.frontend(batch.waveforms)  # (B, C, F)
-            logits = self.network.head(self.network.body(self._mask(features, groups)))
+            logits, _ = self.network.answer(self._mask(features, groups))
         logits = logits.float()
         loss = functional.cross_entropy(logits, batch.targets, label_smoothing=self.recipe.label_smoothing)
         loss = self.teachers.loss(loss, logits, batch.waveforms, features.detach())

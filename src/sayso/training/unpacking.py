@@ -82,8 +82,11 @@ def _load(network: Network, weights: dict[str, NDArray[np.float32]], waveforms: 
     which normalises by each batch, starts from nearly the same values.
     """
     for name, own in network.state_dict().items():
-        if name in weights and own.shape == weights[name].shape:
-            own.copy_(torch.from_numpy(weights[name].copy()))
+        given = weights.get(name, np.empty(0, np.float32))
+        if name == "head.weight":
+            given = given[:, : own.shape[1]]  # beyond, the file has zeros, or what was taught
+        if own.shape == given.shape:
+            own.copy_(torch.from_numpy(given.copy()))
     for convolution, normalisation in _merged(network, weights):
         bias = weights.get(f"{convolution}.weight_bias")  # where the convolution had none to begin with
         if bias is not None:

@@ -7,9 +7,13 @@ M-networks read waveforms, all others spectra):
     body        features (B, C, F)         ->  embedding (B, E);    knows `features`, which is E
     head        embedding (B, E)           ->  logits (B, labels)
 
+A body may know `read`, too: the head reads so many of the embedding's values, the first ones, and the rest is
+there for words that are taught later.
+
 Adding a network adds one entry to `BODIES`; it then appears in `names()`, in the tests and in the docs.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -41,12 +45,24 @@ class Network(nn.Module):
         super().__init__()
         self.frontend = frontend
         self.body = body
-        self.head = nn.Linear(int(body.features), labels)  # type: ignore[arg-type]
+        self.head = nn.Linear(int(getattr(body, "read", body.features)), labels)  # type: ignore[arg-type]
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `(B, labels)` and embedding `(B, E)` of waveforms `(B, T)` in [-1, 1] at 16 kHz."""
-        embedding = self.body(self.frontend(waveform))  # (B, E)
-        return self.head(embedding), embedding
+        return self.answer(self.frontend(waveform))
+
+    def answer(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of features `(B, C, F)`, as the front end makes them."""
+        embedding, read = self.body(features), self.head.in_features
+        return self.head(embedding[:, :read] if read < embedding.shape[1] else embedding), embedding
+
+    def with_whole_head(self) -> "Network":
+        """The same network, whose head reads all of the embedding: with weights of zero, what it did not."""
+        whole = copy.deepcopy(self)
+        unread = int(self.body.features) - self.head.in_features  # type: ignore[arg-type]
+        whole.head.in_features += unread
+        whole.head.weight = nn.Parameter(nn.functional.pad(self.head.weight.detach(), (0, unread)))
+        return whole
 
 
 def create(

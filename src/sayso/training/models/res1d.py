@@ -4,7 +4,8 @@ The bands are channels, as in TC-ResNet. One strided convolution halves time and
 which stay the same through all blocks; halfway, an average may halve time again. A block convolves in time
 within groups of channels, mixes the channels, weighs them if wanted (squeeze and excitation: J. Hu, L. Shen
 and G. Sun, CVPR 2018, arXiv:1709.01507), and adds the result to what it was given. The mean and the greatest
-value over time are the embedding.
+value over time are the embedding that the head reads. The means of the two blocks before the last one follow:
+they know less of the words that were trained, and tell words apart better that were not.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,9 @@ class Res1d(nn.Module):
         super().__init__()
         if width % group_width or kernel % 2 == 0 or blocks < 1:
             raise RecipeError("`res1d` needs a block, whole groups in its width, and an odd kernel.")
-        self.features = 2 * width
+        self.read = 2 * width
+        self.lower = slice(max(0, blocks - 3), blocks - 1)  # blocks, of those in time
+        self.features = self.read + len(range(blocks)[self.lower]) * width
         self.first = nn.Sequential(
             nn.Conv1d(in_channels, width, 5, stride=2, padding=2, bias=False),
             nn.BatchNorm1d(width),
@@ -53,9 +56,13 @@ class Res1d(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Embedding `(B, E)` of features `(B, C, F)`."""
-        hidden = self.blocks(self.first(features))  # (B, width, F / 2 or F / 4)
-        pooled = torch.cat([hidden.mean(dim=2), hidden.amax(dim=2)], dim=1)  # (B, 2 width)
-        return self.dropout(pooled)  # type: ignore[no-any-return]
+        hidden, means = self.first(features), []  # (B, width, F / 2 or F / 4)
+        for block in self.blocks:
+            hidden = block(hidden)
+            if isinstance(block, TimeBlock):
+                means.append(hidden.mean(dim=2))  # (B, width)
+        pooled = self.dropout(torch.cat([means[-1], hidden.amax(dim=2)], dim=1))  # (B, 2 width)
+        return torch.cat([pooled, *means[self.lower]], dim=1)
 
 
 class TimeBlock(nn.Module):

@@ -52,15 +52,16 @@ export function learnBeside({ embeddings, labels, weights }, chosen, words, kept
  * @param {Examples} examples
  * @param {number[]} chosen indices of those to learn from
  * @param {string[]} words
+ * @param {number} first the embeddings' values before it are left out
  * @returns {Head} the new rows, then all others
  */
-export function learnAlone(examples, chosen, words) {
+export function learnAlone(examples, chosen, words, first) {
   const embeddings = chosen.map((index) => examples.embeddings[index]);
   const groups = chosen.map((index) => examples.groups[index]);
   const speech = embeddings.filter((_, place) => examples.speech[chosen[place]]);
-  const { head, precision } = generative(embeddings, groups, speech);
+  const { head, precision } = generative(embeddings, groups, speech, first);
   head.labels = [...words, ...new Array(head.bias.length - words.length).fill(UNKNOWN)];
-  const width = speech[0].length;
+  const width = speech[0].length - first;
   const scores = embeddings.map((embedding) => score(head, embedding));
   const white = cholesky(precision, width);
   const rows = regress(
@@ -86,10 +87,11 @@ export function learnAlone(examples, chosen, words) {
  * @param {Float64Array[]} embeddings
  * @param {number[]} groups the word of each, at least one; -1 for those that are left out
  * @param {Float64Array[]} speech of words of all kinds
+ * @param {number} [first] the embeddings' values before it are left out
  * @returns {{ head: Head, precision: Float64Array }} the rows, without labels, and the precision of a word's recordings
  */
-export function generative(embeddings, groups, speech) {
-  const { measure, offset, precision } = measureOf(embeddings, groups, speech);
+export function generative(embeddings, groups, speech, first = 0) {
+  const { measure, offset, precision } = measureOf(embeddings, groups, speech, first);
   const values = embeddings.map((embedding) => centred(measure, embedding));
   const means = [...new Array(Math.max(...groups) + 1).keys()].map((group) =>
     meanOf(values.filter((_, place) => groups[place] === group)),

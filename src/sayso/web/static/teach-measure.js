@@ -6,8 +6,8 @@ import { cholesky, dot, inverse, logDeterminant, outerProducts, times } from "./
 
 const SHRINKAGE = 0.1;
 
-/** What is computed of an embedding before the rows of a head.
- * @typedef {{ centre: Float64Array, unlike: Float64Array }} Measure */
+/** What is computed of an embedding, from the value `first` on, before the rows of a head.
+ * @typedef {{ centre: Float64Array, unlike: Float64Array, first: number }} Measure */
 /** Rows of a head, on the embedding or on what a measure makes of it: a label, a row of weights and a bias each.
  * @typedef {{ labels: string[], weight: Float64Array, bias: Float64Array, measure: Measure | null }} Head */
 
@@ -15,18 +15,19 @@ const SHRINKAGE = 0.1;
  * @param {Float64Array[]} embeddings of words
  * @param {number[]} groups the word of each, counted from 0; -1 for those that are left out
  * @param {Float64Array[]} speech that is remembered, of words of all kinds
+ * @param {number} first the embeddings' values before it are left out
  * @returns {{ measure: Measure, offset: number, precision: Float64Array }}
  */
-export function measureOf(embeddings, groups, speech) {
-  const width = embeddings[0].length;
-  const values = embeddings.map(roots);
+export function measureOf(embeddings, groups, speech, first) {
+  const width = embeddings[0].length - first;
+  const values = embeddings.map((embedding) => roots(embedding.subarray(first)));
   const count = Math.max(...groups) + 1;
   const apart = [...new Array(count).keys()].flatMap((group) => {
     const own = values.filter((_, index) => groups[index] === group);
     const mean = meanOf(own);
     return own.map((value) => minus(value, mean));
   });
-  const others = speech.map(roots);
+  const others = speech.map((embedding) => roots(embedding.subarray(first)));
   const centre = meanOf(others);
   const within = shrunk(apart, width, Math.max(1, apart.length - count));
   const total = shrunk(
@@ -37,12 +38,13 @@ export function measureOf(embeddings, groups, speech) {
   const precision = inverse(within, width);
   const wide = inverse(total, width);
   const offset = (logDeterminant(total, width) - logDeterminant(within, width)) / 2;
-  return { measure: { centre, unlike: precision.map((value, index) => (value - wide[index]) / 2) }, offset, precision };
+  const unlike = precision.map((value, index) => (value - wide[index]) / 2);
+  return { measure: { centre, unlike, first }, offset, precision };
 }
 
 /** Its roots, without what all have in common. @param {Measure} measure @param {Float64Array} embedding */
-export function centred({ centre }, embedding) {
-  return minus(roots(embedding), centre);
+export function centred({ centre, first }, embedding) {
+  return minus(roots(embedding.subarray(first)), centre);
 }
 
 /** What the rows of a head stand on. @param {Head} head @param {Float64Array} embedding */

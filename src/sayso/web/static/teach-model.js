@@ -14,10 +14,12 @@ const [DIMS, DATA_TYPE, NAME, RAW] = [1, 2, 8, 9]; // of a tensor
 const [FLOAT32, INT64] = [1, 7];
 const [WEIGHT, BIAS, SIZES, AXIS] = ["head.weight", "head.bias", "head.sizes", "head.axis"];
 const [CENTRE, UNLIKE, FEATURES] = ["head.centre", "head.unlike", "head.features"];
+const [FIRST, END] = ["head.first", "head.end"];
+const BEYOND = 2 ** 31 - 1; // the end of any embedding
 
 /** @typedef {import("./teach-measure.js").Head} Head */
 /** What a model remembers, in steps of each feature.
- * @typedef {{ labels: string[], low: Float32Array, step: Float32Array, rows: Uint8Array }} StoredMemory */
+ * @typedef {{ labels: string[], low: Float32Array, step: Float32Array, rows: Uint8Array, first: number }} StoredMemory */
 /** @typedef {{ content: Uint8Array, card: any, head: Head, memory: StoredMemory | null }} OpenedModel */
 
 const decoder = new TextDecoder();
@@ -36,7 +38,7 @@ export function readModel(content) {
   const labels = [...card.labels];
   while (labels.length < bias.length) labels.push(labels[labels.length - 1]);
   const memory = metadata.has(MEMORY_KEY) ? readMemory(metadata.get(MEMORY_KEY)) : null;
-  const measure = features === FEATURES ? { centre: tensorOf(graph, CENTRE), unlike: tensorOf(graph, UNLIKE) } : null;
+  const measure = features === FEATURES ? measureIn(graph) : null;
   return { content, card, head: { labels, weight, bias, measure }, memory };
 }
 
@@ -86,12 +88,13 @@ export function forget(memory, label) {
 
 /** @param {string} text @returns {StoredMemory} */
 function readMemory(text) {
-  const { labels, label, low, step, rows } = JSON.parse(text);
+  const { labels, label, low, step, rows, first = 0 } = JSON.parse(text); // older files have no first
   return {
     labels: label.map((/** @type {number} */ index) => labels[index]),
     low: Float32Array.from(low),
     step: Float32Array.from(step),
     rows: Uint8Array.from(atob(rows), (character) => character.charCodeAt(0)),
+    first,
   };
 }
 
@@ -108,6 +111,7 @@ function writeMemory(memory) {
     low: [...memory.low],
     step: [...memory.step],
     rows: btoa(rows),
+    first: memory.first,
   });
 }
 
@@ -121,15 +125,24 @@ function rowsNode(graph) {
   throw new Error("this model does not end in a linear head, and so cannot be taught");
 }
 
-/** A float32 initialiser. @param {Uint8Array} graph @param {string} name */
+/** @param {Uint8Array} graph */
+function measureIn(graph) {
+  const first = initializer(graph, FIRST) ? tensorOf(graph, FIRST)[0] : 0; // in older files
+  return { centre: tensorOf(graph, CENTRE), unlike: tensorOf(graph, UNLIKE), first };
+}
+
+/** The numbers of an initialiser: float32, or int64 where we wrote it. @param {Uint8Array} graph @param {string} name */
 function tensorOf(graph, name) {
-  for (const field of fieldsOf(graph)) {
-    if (field.number !== INITIALIZER || textOf(field.content, NAME) !== name) continue;
-    const kind = [...fieldsOf(field.content)].find((part) => part.number === DATA_TYPE);
-    const raw = contentOf(field.content, RAW).slice();
-    if (kind?.value === FLOAT32) return Float64Array.from(new Float32Array(raw.buffer));
-  }
-  throw new Error("this model's head is not stored as float32 numbers");
+  const found = initializer(graph, name);
+  const kind = found && [...fieldsOf(found)].find((part) => part.number === DATA_TYPE);
+  if (!found || ![FLOAT32, INT64].includes(kind?.value ?? 0)) throw new Error("this model's head is not stored as float32 numbers");
+  const { buffer } = contentOf(found, RAW).slice();
+  return kind?.value === FLOAT32 ? Float64Array.from(new Float32Array(buffer)) : Float64Array.from(new BigInt64Array(buffer), Number);
+}
+
+/** @param {Uint8Array} graph @param {string} name @returns {Uint8Array | undefined} */
+function initializer(graph, name) {
+  return [...fieldsOf(graph)].find((field) => field.number === INITIALIZER && textOf(field.content, NAME) === name)?.content;
 }
 
 /** @param {Uint8Array} graph @param {Head} head @param {number} labels */
@@ -163,8 +176,9 @@ function headNodes({ labels: { length: rows }, weight, bias, measure }, labels) 
   if (measure) {
     const width = measure.centre.length;
     nodes.push(
-      node("Sign", ["embedding"], ["head.sign"]),
-      node("Abs", ["embedding"], ["head.size"]),
+      node("Slice", ["embedding", FIRST, END, AXIS], ["head.part"]),
+      node("Sign", ["head.part"], ["head.sign"]),
+      node("Abs", ["head.part"], ["head.size"]),
       node("Sqrt", ["head.size"], ["head.root"]),
       node("Mul", ["head.sign", "head.root"], ["head.roots"]),
       node("Sub", ["head.roots", CENTRE], ["head.centred"]),
@@ -175,7 +189,8 @@ function headNodes({ labels: { length: rows }, weight, bias, measure }, labels) 
     );
     tensors.push(floats(CENTRE, [width], measure.centre), floats(UNLIKE, [width, width], measure.unlike));
   }
-  if (measure || merged > 1) tensors.push(tensor(AXIS, [1], INT64, BigInt64Array.of(1n)));
+  if (measure || merged > 1) tensors.push(whole(AXIS, [1]));
+  if (measure) tensors.push(whole(FIRST, [measure.first]), whole(END, [BEYOND]));
   const inputs = [measure ? FEATURES : "embedding", WEIGHT, BIAS];
   nodes.push(node("Gemm", inputs, [merged === 1 ? "logits" : "head.rows"], attribute("transB", 1)));
   if (merged > 1) {
@@ -184,7 +199,7 @@ function headNodes({ labels: { length: rows }, weight, bias, measure }, labels) 
       node("ReduceLogSumExp", ["head.others", AXIS], ["head.merged"]),
       node("Concat", ["head.words", "head.merged"], ["logits"], across),
     );
-    tensors.push(tensor(SIZES, [2], INT64, BigInt64Array.of(BigInt(labels - 1), BigInt(merged))));
+    tensors.push(whole(SIZES, [labels - 1, merged]));
   }
   return { nodes, tensors };
 }
@@ -210,6 +225,11 @@ function tensor(name, shape, kind, values) {
 /** @param {string} name @param {number[]} shape @param {Float64Array} values */
 function floats(name, shape, values) {
   return tensor(name, shape, FLOAT32, Float32Array.from(values));
+}
+
+/** @param {string} name @param {number[]} values */
+function whole(name, values) {
+  return tensor(name, [values.length], INT64, BigInt64Array.from(values, BigInt));
 }
 
 /** The description of the output `logits`. @param {number} labels */

@@ -20,7 +20,7 @@ scope.onmessage = ({ data: { content, heard, beside, name } }) => {
     scope.postMessage(null);
     return;
   }
-  const past = { labels: memory.labels, embeddings: embeddingsOf(memory) };
+  const past = { labels: memory.labels, embeddings: embeddingsOf(memory), first: memory.first };
   const learnt = teach({ head, calibration: card.calibration }, past, heard, { beside });
   const { labels, embeddings } = asSaid(heard);
   const recordings = heard.labels.filter((label) => label >= 0).length;

@@ -12,7 +12,7 @@ const UNKNOWN = "_unknown_";
 const FALSE_ACCEPT_RATE = 0.05;
 const BACKGROUND = 2;
 const TEMPERATURE = 0.7;
-const HESITATION = 2;
+const HESITATION = 1;
 const FAMILIAR = 10;
 const SAME_SOUND = 0.5;
 
@@ -22,7 +22,8 @@ export const VARIANTS = [[0, 0, null], [-80, -12, 20], [80, 6, 20], [-40, 6, 10]
 
 /** @typedef {import("./teach-measure.js").Head} Head */
 /** @typedef {{ temperature: number, threshold: number, false_accept_rate: number | null }} Calibration */
-/** What a model remembers: a label and an embedding each. @typedef {{ labels: string[], embeddings: Float64Array }} Memory */
+/** What a model remembers: a label and an embedding each; words alone are told apart by its values from `first` on.
+ * @typedef {{ labels: string[], embeddings: Float64Array, first: number }} Memory */
 /** Recordings of words: `labels` counts from 0, -1 for no word; `embeddings` is `(N, VARIANTS, features)`.
  * @typedef {{ words: string[], labels: number[], embeddings: Float64Array }} Heard */
 /** @typedef {{ words: { word: string, recordings: number, recognised: number, accepted: number }[], accuracy: number,
@@ -56,7 +57,7 @@ export function teach(model, memory, heard, { beside: wanted = false, falseAccep
   const temperature = beside ? before.temperature : TEMPERATURE;
   const kept = scaled(stay, 1 / temperature); // in the scale of probabilities
   const learn = (/** @type {number[]} */ chosen) =>
-    beside ? learnBeside(examples, chosen, words, kept) : learnAlone(examples, chosen, words);
+    beside ? learnBeside(examples, chosen, words, kept) : learnAlone(examples, chosen, words, memory.first);
   const rows = crossValidate(examples, learn);
   const scale = beside ? 1 : 1 / temperature;
   const own = (/** @type {number} */ index) => rows[index].slice(0, words.length).map((value) => value * scale);
@@ -125,7 +126,7 @@ function judge({ words, labels }, fresh, given, sure, threshold) {
   };
 }
 
-/** The remembered words as which new ones are heard. @param {Memory} memory @param {Heard} heard @param {string[]} words */
+/** The remembered words as which new ones are heard, by all of the embedding. @param {Memory} memory @param {Heard} heard @param {string[]} words */
 function sameSounds(memory, heard, words) {
   const { length: total } = memory.labels;
   const others = [...new Set(memory.labels)].sort().filter((name) => {
