@@ -158,6 +158,8 @@ GLANCE: list[tuple[str, Callable[[Values], str]]] = [
     ("level −20 to +12 dB: the worst", worst(group=("level",))),
     ("shift by up to ±200 ms: the worst", worst(group=("shift",))),
     ("cut out tightly", worst(group=("cut",))),
+    ("said in 3/4 or 4/3 of the time, the pitch with it: the worst", worst(group=("voice",))),
+    ("nothing below 500 Hz", worst(group=("microphone",))),
     ("echo, reverberation: the worst", worst(group=("room",))),
     ("recorded noise at 10 / 5 / 0 dB", in_noise(background)),
     ("noise of kinds it never trained with, 10 / 5 / 0 dB", in_noise(unheard)),

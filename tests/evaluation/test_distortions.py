@@ -105,6 +105,25 @@ def test_a_word_that_is_cut_out_lies_in_the_middle_of_zeros() -> None:
     assert (heard[0], heard[-1]) == (middle - 320, middle + 4_800 + 320 - 1)
 
 
+def test_what_is_stretched_lasts_longer_and_is_lower_about_its_middle() -> None:
+    time = np.arange(16_000) / 16_000
+    tone = np.where(abs(time - 0.5) < 0.2, np.sin(2 * np.pi * 600 * time), 0).astype(np.float32)
+    for factor in (0.75, 4 / 3):
+        (heard,) = distortions.stretched(tone[None], factor)
+        loud = np.flatnonzero(np.abs(heard) > 0.1)
+        assert len(heard) == 16_000
+        assert (loud[-1] - loud[0]) / 6_400 == pytest.approx(factor, rel=0.01)
+        assert (loud[-1] + loud[0]) / 2 == pytest.approx(8_000, abs=20)
+        assert np.argmax(np.abs(np.fft.rfft(heard))) == pytest.approx(600 / factor, abs=2)
+
+
+def test_without_lows_nothing_is_left_below() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 16_000)).astype(np.float32)
+    before, after = (np.abs(np.fft.rfft(each)) for each in (noise, distortions.without_lows(noise, 500)))
+    assert after[:, :500].max() < 1e-3
+    np.testing.assert_allclose(after[:, 500:], before[:, 500:], atol=1e-3)
+
+
 def test_a_silent_clip_stays_silent_when_cut_out() -> None:
     assert not distortions.cut_out(np.zeros((1, 16_000), np.float32), quiet_db=30, margin_ms=20).any()
 

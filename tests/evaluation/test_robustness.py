@@ -23,7 +23,8 @@ def test_every_row_of_the_design_is_there(rows: dict[str, Condition]) -> None:
     assert next(iter(rows)) == CLEAN
     wanted = {f"{rate} kHz" for rate in ("8", "11.025", "16", "22.05", "44.1", "48")}
     wanted |= {"MP3 32k", "Opus 16k", "AAC 32k", "telephone", "level -20 dB", "level +12 dB"}
-    wanted |= {"shift -200 ms", "shift +200 ms", "cut to the word", "echo 120/240 ms", "reverb RT60 0.5 s"}
+    wanted |= {"shift -200 ms", "shift +200 ms", "cut to the word", "0.75 x as long", "1.33 x as long"}
+    wanted |= {"nothing below 500 Hz", "echo 120/240 ms", "reverb RT60 0.5 s"}
     kinds = ("white", "pink", "babble", "background", "running_tap", "chords", "clatter", "engine")
     wanted |= {f"{kind} {snr_db} dB" for kind in kinds for snr_db in (20, 10, 5, 0, -5)}
     assert wanted <= rows.keys()

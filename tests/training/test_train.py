@@ -160,6 +160,19 @@ def test_a_student_learns_from_its_teacher(
     assert run.metrics()[-1]["validation_accuracy"] > 0.9
 
 
+def test_the_last_weights_are_kept_where_a_recipe_says_so(
+    recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
+) -> None:
+    for keep in ("best", "last"):
+        recipe = recipe_file(keep, epochs=6, learning_rate=0.02, schedule="constant", keep=keep)
+        run = train(Recipe.read(recipe), tone_words, tmp_path / keep)
+        accuracies = [line["validation_accuracy"] for line in run.metrics()]
+        kept, last = weights(run.folder, "best"), weights(run.folder)
+        same = all(torch.equal(kept[key], last[key]) for key in kept)
+        assert same == (keep == "last" or accuracies.index(max(accuracies)) == 5)
+        assert run.kept()["epoch"] == (6 if keep == "last" else accuracies.index(max(accuracies)) + 1)
+
+
 def test_a_run_may_start_from_another(
     recipe_file: Callable[..., Path], tone_words: Path, tmp_path: Path
 ) -> None:

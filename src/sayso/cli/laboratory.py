@@ -34,8 +34,8 @@ def train(recipe: Path, data: Path, start: Path | None, epochs: int | None, out:
     if epochs is not None:
         wanted = wanted.with_epochs(epochs)
     run = train_recipe(wanted, data, out or Path("runs") / wanted.name)
-    best = max(run.metrics(), key=lambda line: line["validation_accuracy"])
-    click.echo(f"{run.folder}: {best['validation_accuracy']:.2%} on validation, in epoch {best['epoch']}")
+    kept = run.kept()
+    click.echo(f"{run.folder}: {kept['validation_accuracy']:.2%} on validation, in epoch {kept['epoch']}")
 
 
 @click.command()

@@ -89,6 +89,22 @@ def cut_out(waveforms: Waveforms, quiet_db: float, margin_ms: float) -> Waveform
     return np.stack(cut)
 
 
+def stretched(waveforms: Waveforms, factor: float) -> Waveforms:
+    """Waveforms `(B, T)` that last so many times as long, their pitch as much lower, about their middle."""
+    rate = round(SAMPLE_RATE * factor)
+    longer = [audio.resample(clip, SAMPLE_RATE, rate) for clip in waveforms]
+    size = waveforms.shape[1]
+    cut = [clip[max(0, len(clip) - size) // 2 :][:size] for clip in longer]
+    return np.stack([audio.fit_window(clip, size) for clip in cut])
+
+
+def without_lows(waveforms: Waveforms, lowest_hz: float) -> Waveforms:
+    """Waveforms `(B, T)` as small microphones and loudspeakers give them: nothing below a frequency."""
+    spectra = np.fft.rfft(waveforms)
+    spectra[:, np.fft.rfftfreq(waveforms.shape[1], 1 / SAMPLE_RATE) < lowest_hz] = 0
+    return np.fft.irfft(spectra, waveforms.shape[1]).astype(np.float32)
+
+
 def echo(waveforms: Waveforms, taps: tuple[tuple[float, float], ...]) -> Waveforms:
     """Waveforms `(B, T)` with later copies of themselves, each `(milliseconds, decibels)`."""
     result = waveforms.copy()

@@ -147,7 +147,8 @@ def _audit(report: Values) -> Section:
         "Levels are clipped at full scale. The echoes are 6 and 12 dB below the voice; the reverberation is "
         "as loud as the direct sound. Signal-to-noise ratios compare mean powers over the whole clip. Babble "
         "is six other speakers at once; background is any of the recorded kinds of noise, which follow one "
-        "by one; chords, clatter and engine are generated for judging alone.",
+        "by one; chords, clatter and engine are generated for judging alone. What lasts longer is lower, "
+        "too.",
         *(row["missing"] for row in audit["rows"] if row["missing"]),
     ]
     quiet = tuple(

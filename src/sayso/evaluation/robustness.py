@@ -19,6 +19,8 @@ SAMPLE_RATES = (8_000, 11_025, 16_000, 22_050, 44_100, 48_000)  # hertz
 LEVELS_DB = (-20, -10, 6, 12)
 SHIFTS_MS = (-200, -100, 100, 200)
 CUT_QUIET_DB, CUT_MARGIN_MS = 30.0, 20.0
+STRETCHES = (3 / 4, 4 / 3)
+LOWEST_HZ = 500.0
 ECHO_TAPS = ((120.0, -6.0), (240.0, -12.0))  # milliseconds, decibels
 RT60_SECONDS = 0.5
 DIRECT_DB = 0.0  # direct sound against reverberation: a speaker across the room
@@ -38,7 +40,7 @@ class Condition:
     """One row of the audit."""
 
     name: str  # "babble 5 dB"
-    group: str  # "sample rate", "codec", "telephone", "level", "shift", "cut", "room" or "noise"
+    group: str  # what is changed: "sample rate", "level", "voice", "noise", …
     change: Change
     snr_db: float | None = None  # of noise: mean power of the clip against the noise's
     noise: str | None = None  # the kind of noise
@@ -84,6 +86,11 @@ def conditions(
         rows.append(Condition(f"shift {milliseconds:+d} ms", "shift", change))
     change = partial(distortions.cut_out, quiet_db=CUT_QUIET_DB, margin_ms=CUT_MARGIN_MS)
     rows.append(Condition("cut to the word", "cut", change))
+    for factor in STRETCHES:
+        change = partial(distortions.stretched, factor=factor)
+        rows.append(Condition(f"{factor:.2f} x as long", "voice", change))
+    change = partial(distortions.without_lows, lowest_hz=LOWEST_HZ)
+    rows.append(Condition(f"nothing below {LOWEST_HZ:g} Hz", "microphone", change))
     rows.append(Condition("echo 120/240 ms", "room", partial(distortions.echo, taps=ECHO_TAPS)))
     rows.append(Condition(f"reverb RT60 {RT60_SECONDS:g} s", "room", _reverb))
     for kind, make in noise_makers(recordings, voices).items():

@@ -60,12 +60,11 @@ def measure(run: Run, folder: Path) -> dict[str, Any]:
         figures = {}
     if figures.get("source") != source:
         figures = {"source": source, **_measure(run, folder)}
-    lines = run.metrics()  # always read anew: training may have gone on beyond the best epoch
-    best = max(lines, key=lambda line: float(line["validation_accuracy"]))
+    lines = run.metrics()  # always read anew: training may have gone on beyond the kept epoch
     figures |= {
         "training_minutes": round(lines[-1]["seconds"] / 60, 2),
         "epochs": lines[-1]["epoch"],
-        "best_epoch": best["epoch"],
+        "best_epoch": run.kept()["epoch"],
     }
     write_atomically(path, json.dumps(figures, indent=2).encode())
     return figures

@@ -62,6 +62,9 @@ class TrainingRecipe:
     warmup_epochs: float = 0.0  # of all but "one_cycle": linear from zero
     label_smoothing: float = 0.0  # share of the target spread over all labels
     ema_decay: float = 0.0  # of the averaged weights that are judged and exported; 0: the weights themselves
+    # The weights to export: of the epoch that validation likes best or, where training hears what validation
+    # does not, such as noise, of the last one.
+    keep: Literal["best", "last"] = "best"
     precision: Literal["float32", "bfloat16"] = "float32"
     start: str = ""  # a run folder whose best weights are started from, as far as they fit
     blend: tuple[str, ...] = ()  # further run folders: it starts from the mean of all their weights

@@ -108,6 +108,13 @@ class Run:
         path = self.folder / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
+    def kept(self) -> dict[str, Any]:
+        """The figures of the epoch whose weights are exported."""
+        lines = self.metrics()
+        if self.recipe.training.keep == "last":
+            return lines[-1]
+        return max(lines, key=lambda line: float(line["validation_accuracy"]))
+
     def seconds(self) -> float:
         """How long training took, that of the run it started from included."""
         before = self.recipe.training.start

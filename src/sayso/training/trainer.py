@@ -174,7 +174,7 @@ class Trainer:
         curves.epoch(line, self.step)
         if self.step == self.steps:
             curves.mistakes(logits, self.validation, self.words, self.step)
-        if line["validation_accuracy"] > self.best:
+        if line["validation_accuracy"] > self.best or self.recipe.keep == "last":
             self.best = line["validation_accuracy"]
             self._save("best")
         self._save("last")
