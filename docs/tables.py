@@ -40,13 +40,13 @@ def documents() -> dict[Path, str]:
     found[results] = between(
         results.read_text(encoding="utf-8"), "tables", experiment_tables.all_tables(ROOT / "results")
     )
-    for name, table_of, sources in (
-        ("listening", listening_table.table, ["default"]),
-        ("teaching", teaching_table.table, ["new_words", "new_words_without_streams"]),
+    for name, table_of, source in (
+        ("listening", listening_table.table, "default"),
+        ("teaching", teaching_table.table, "new_words"),
     ):
-        path, folder = ROOT / "docs" / f"{name}.md", ROOT / "results" / name
-        values = [json.loads((folder / f"{each}.json").read_text(encoding="utf-8")) for each in sources]
-        found[path] = between(path.read_text(encoding="utf-8"), "table", table_of(*values))
+        path, measured = ROOT / "docs" / f"{name}.md", ROOT / "results" / name / f"{source}.json"
+        values = json.loads(measured.read_text(encoding="utf-8"))
+        found[path] = between(path.read_text(encoding="utf-8"), "table", table_of(values))
     return found
 
 
