@@ -72,6 +72,7 @@ def fine_tuning_recipe(run: Run, folder: Path) -> Recipe:
             batch_size=min(BATCH_SIZE, training.batch_size),
             learning_rate=training.learning_rate / SLOWER,
             start=str(run.folder),
+            blend=(),
             teachers=(),
         ),
         augment=tuple(step if noises else _without_recorded(step) for step in run.recipe.augment),
