@@ -78,8 +78,8 @@ class Server:
             handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
         handler.end_headers()
         body = body[: self.cuts_after.pop(0)] if self.cuts_after else body
+        self.sent_bytes += len(body)  # before they are there to be read, lest a test look too soon
         handler.wfile.write(body)
-        self.sent_bytes += len(body)
 
 
 @pytest.fixture

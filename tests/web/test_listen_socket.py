@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,8 @@ def test_a_bad_message_ends_with_a_sentence(
 ) -> None:
     with conversation(recognizer) as client:
         for message in messages:
-            client.send(message)
+            with suppress(ConnectionClosed):  # it may have heard enough before all is sent
+                client.send(message)
         found, sentence = closed(client)
     assert found == code
     assert reason in sentence
