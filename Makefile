@@ -36,6 +36,7 @@ bench: $(VENV)/developing
 	$(BIN)/python benchmarks/recognizing.py
 	$(BIN)/python benchmarks/listening.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/caching.py
 
 # Does the server hold? The short forms are tests. SAYSO_LOAD_S, SAYSO_FAULTS_S, SAYSO_SOAK_S: seconds of each part.
 soak: $(VENV)/developing

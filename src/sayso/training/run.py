@@ -9,7 +9,7 @@ events.out.…        TensorBoard
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -135,52 +135,6 @@ class Run:
             "data": dict(data),
         }
         write_atomically(self.folder / "environment.json", json.dumps(environment, indent=2).encode())
-
-
-@torch.no_grad()
-def blended(runs: Sequence[Run]) -> tuple[Network, tuple[str, ...]]:
-    """The mean of the best weights of runs that came from one another, and their words.
-
-    It has much of what each was good at (M. Wortsman et al., "Model soups", ICML 2022, arXiv:2203.05482).
-
-    Raises:
-        RunError: a run has no weights, or is of another network or other words than the first.
-
-    """
-    found = [run.network() for run in runs]
-    network, words = found[0]
-    shapes = [{name: own.shape for name, own in each.state_dict().items()} for each, _ in found]
-    for run, (_, known), shape in zip(runs, found, shapes, strict=True):
-        if known != words or shape != shapes[0]:
-            raise RunError(f"{run.folder} and {runs[0].folder} cannot be blended: they are unlike.")
-    for name, own in network.state_dict().items():
-        own.copy_(torch.stack([each.state_dict()[name].float() for each, _ in found]).mean(0))
-    return network, words
-
-
-@torch.no_grad()
-def copy_weights(runs: Sequence[Run], network: Network, words: Sequence[str]) -> None:
-    """Start a network from a run's best weights, or several runs' blended, as far as they fit.
-
-    The head is taken by its words.
-
-    Raises:
-        RunError: a run has none, or none that fit, or see `blended`.
-
-    """
-    source, known = blended(runs)
-    own, given = network.state_dict(), source.state_dict()
-    fitting = [name for name in own if name in given and own[name].shape == given[name].shape]
-    if 2 * sum(own[name].numel() for name in fitting) < sum(weight.numel() for weight in own.values()):
-        raise RunError(f"{runs[0].folder} is a run of another network: its weights do not fit this recipe's.")
-    for name in fitting:
-        if not name.startswith("head."):
-            own[name].copy_(given[name])
-    if network.head.in_features == source.head.in_features:
-        for label, word in enumerate(words):
-            if word in known:
-                network.head.weight[label] = source.head.weight[known.index(word)]
-                network.head.bias[label] = source.head.bias[known.index(word)]
 
 
 def build(recipe: Recipe, labels: int) -> Network:

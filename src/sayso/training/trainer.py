@@ -11,22 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from sayso.errors import RecipeError
 from sayso.evaluation import metrics
-from sayso.training.augment import Augmentation, Batch
+from sayso.training.augment import Augmentation
+from sayso.training.batches import Batches, seed_of
 from sayso.training.cache import ClipSet
 from sayso.training.curves import Curves
 from sayso.training.distillation import Teachers
 from sayso.training.distributed import Team
 from sayso.training.optimization import AveragedWeights, learning_rate, make_optimizer
-from sayso.training.run import Run, build, copy_weights
+from sayso.training.run import Run, build
+from sayso.training.starting import copy_weights
 
 JUDGE_BATCH = 512
-GROUP = 32  # clips augmented together, from one seed: the same whatever the number of processes
 CHECKPOINT_SECONDS = 60.0
 
 
@@ -34,7 +33,7 @@ class Trainer:
     """One run under way.
 
     Raises:
-        RecipeError: batches that cannot be shared among the processes.
+        RecipeError: see `Batches`.
 
     """
 
@@ -48,15 +47,9 @@ class Trainer:
         team: Team,
     ) -> None:
         self.run, self.recipe, self.seed = run, run.recipe.training, run.recipe.seed
-        self.training, self.validation, self.words = training, validation, words
-        self.augment, self.team, self.device = augment, team, team.device
-        if team.size > 1 and self.recipe.batch_size % (GROUP * team.size):
-            raise RecipeError(
-                f"On {team.size} processes, `batch_size` must be a multiple of {GROUP * team.size}."
-            )
-        self.labels = torch.from_numpy(training.labels(words))
-        self.order, self.order_epoch = np.arange(len(training)), -1  # the clips as that epoch takes them
-        self.steps_per_epoch = len(training) // self.recipe.batch_size
+        self.validation, self.words, self.team, self.device = validation, words, team, team.device
+        self.batches = Batches(training, words, augment, self.recipe.batch_size, self.seed, team)
+        self.steps_per_epoch = self.batches.an_epoch
         self.steps = self.recipe.epochs * self.steps_per_epoch
         torch.manual_seed(self.seed)
         self.network = build(run.recipe, len(words)).to(self.device)
@@ -99,16 +92,16 @@ class Trainer:
 
     def _train_step(self) -> None:
         self.network.train()
-        torch.manual_seed(_seed(self.seed, self.step, 0))  # for dropout
+        torch.manual_seed(seed_of(self.seed, self.step, 0))  # for dropout
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = learning_rate(self.recipe, self.step, self.steps_per_epoch)
-        batch, groups = self._batch()
+        batch = self.batches.take(self.step)
         self.optimizer.zero_grad()
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16", cache_enabled=False
         ):
             features = self.network.frontend(batch.waveforms)  # (B, C, F)
-            logits, _ = self.network.answer(self._mask(features, groups))
+            logits, _ = self.network.answer(self.batches.mask(features, self.step))
         logits = logits.float()
         loss = functional.cross_entropy(logits, batch.targets, label_smoothing=self.recipe.label_smoothing)
         loss = self.teachers.loss(loss, logits, batch.waveforms, features.detach())
@@ -119,38 +112,6 @@ class Trainer:
             self.averaged.update(self.network, self.step)
         self.sums[0] += float(loss.detach()) * len(logits)
         self.sums[1] += float((logits.argmax(1) == batch.targets.argmax(1)).sum())
-
-    def _batch(self) -> tuple[Batch, list[int]]:
-        """The step's clips that are this process's share, augmented, and the numbers of their groups."""
-        epoch, place = divmod(self.step, self.steps_per_epoch)
-        if epoch != self.order_epoch:
-            self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.training))
-            self.order_epoch = epoch
-        step_clips = self.order[place * self.recipe.batch_size : (place + 1) * self.recipe.batch_size]
-        groups = list(range(self.team.rank, -(-len(step_clips) // GROUP), self.team.size))
-        batches = []
-        for group in groups:
-            chosen = step_clips[group * GROUP : (group + 1) * GROUP]
-            waveforms = torch.from_numpy(self.training.waveforms(chosen)).to(self.device)
-            targets = functional.one_hot(self.labels[chosen], len(self.words)).float().to(self.device)
-            batches.append(self.augment.waveforms(Batch(waveforms, targets), self._generator(group, 1)))
-        whole = Batch(
-            torch.cat([batch.waveforms for batch in batches]), torch.cat([batch.targets for batch in batches])
-        )
-        return whole, groups
-
-    def _mask(self, features: Tensor, groups: list[int]) -> Tensor:
-        """Augment features, group by group."""
-        parts = features.split(GROUP)
-        return torch.cat(
-            [
-                self.augment.features(part, self._generator(group, 2))
-                for part, group in zip(parts, groups, strict=True)
-            ]
-        )
-
-    def _generator(self, group: int, purpose: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(_seed(self.seed, self.step, 3 * group + purpose))
 
     def _end_epoch(self, curves: Curves) -> dict[str, str]:
         """Judge, write the epoch down and save; say the two figures that matter."""
@@ -216,8 +177,3 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best, self.seconds = state["step"], state["best"], state["seconds"]
         self.sums = list(state["sums"])
-
-
-def _seed(seed: int, step: int, stream: int) -> int:
-    """One seed for each (run, step, stream), far apart from its neighbours."""
-    return int(np.random.SeedSequence([seed, step, stream]).generate_state(1, np.uint64)[0] >> 1)

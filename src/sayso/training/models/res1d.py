@@ -83,6 +83,10 @@ class TimeBlock(nn.Module):
         """`(B, width, F)` of the same."""
         return nn.functional.relu(features + self.layers(features))
 
+    def add_nothing(self) -> None:
+        """Begin as if the block were not there."""
+        nn.init.zeros_(self.layers[4].weight)  # type: ignore[arg-type]
+
 
 class Excitation(nn.Module):
     """A weight between 0 and 1 for each channel, from the means of all channels over time."""
