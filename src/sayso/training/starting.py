@@ -1,6 +1,6 @@
 """Weights to start from: those of runs that were trained before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ def copy_weights(runs: Sequence[Run], network: Network, words: Sequence[str]) ->
         if name in given and not name.startswith("head.") and _like_groups(name, network, source):
             fitting[name] = _widened(given[name], own[name].shape)
     found = {name: weight for name, weight in fitting.items() if weight is not None}
-    if 2 * sum(weight.numel() for weight in found.values()) < sum(weight.numel() for weight in own.values()):
+    if any(2 * _count(whole, found) < _count(whole, whole) for whole in (own, given)):
         raise RunError(f"{runs[0].folder} is a run of another network: its weights do not fit this recipe's.")
     for name, weight in found.items():
         own[name].copy_(weight)
@@ -65,6 +65,10 @@ def blended(runs: Sequence[Run]) -> tuple[Network, tuple[str, ...]]:
     for name, own in network.state_dict().items():
         own.copy_(torch.stack([each.state_dict()[name].float() for each, _ in found]).mean(0))
     return network, words
+
+
+def _count(weights: Mapping[str, Tensor], names: Iterable[str]) -> int:
+    return sum(weights[name].numel() for name in names)
 
 
 def _like_groups(name: str, network: nn.Module, source: nn.Module) -> bool:
