@@ -82,3 +82,13 @@ def test_another_network_is_no_beginning(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", recipe("res1d", width=32))
     with pytest.raises(RunError, match="another network"):
         copy_weights([run], build(recipe("tc_resnet8"), len(WORDS)), WORDS)
+
+
+def test_a_circle_of_beginnings_is_told(tmp_path: Path) -> None:
+    """Nothing but a file edited by hand, or a link set anew, makes one."""
+    wanted = recipe("tc_resnet8").to_values()
+    for name, start in (("first", "second"), ("second", "first")):
+        wanted["training"]["start"] = str(tmp_path / start)
+        Run.start(tmp_path / name, Recipe.from_values(wanted)).log({"epoch": 1, "seconds": 60.0})
+    with pytest.raises(RunError, match="started from it"):
+        Run.open(tmp_path / "first").seconds()

@@ -58,7 +58,7 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
         for condition in progress:
             progress.set_postfix_str(condition.name)
             if condition.missing:
-                rows.append(_row(condition, None, None, *asked_of))
+                rows.append(_row(condition, None, *asked_of))
                 continue
             changed = map(condition, batches(questions.clips, chosen))
             logits = parts.array(
@@ -73,8 +73,8 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
                 heard = robustness.was_heard(condition.noise, candidate.card.training_noises)
                 if heard is False:
                     unheard.setdefault(condition.snr_db, {})[condition.noise] = right
-            row = _row(condition, right, clean, *asked_of)
-            rows.append(row | {"refused": float(closed_set.refuses(logits, labels).mean())})
+            refused = float(closed_set.refuses(logits, labels).mean())
+            rows.append(_row(condition, (right, clean, refused), *asked_of))
     fair = [row for row in rows if row["accuracy"] and not row["hard"]]
     worst = min(fair, key=lambda row: float((row["covered"] or row["accuracy"])["value"]))
     return {
@@ -94,8 +94,7 @@ def audit(candidate: Candidate, questions: Questions, parts: Parts, *, clips: in
 
 def _row(
     condition: Condition,
-    right: NDArray[np.bool_] | None,
-    clean: NDArray[np.bool_] | None,
+    found: tuple[NDArray[np.bool_], NDArray[np.bool_], float] | None,
     questions: Questions,
     candidate: Candidate,
     chosen: NDArray[np.int64],
@@ -115,8 +114,9 @@ def _row(
     }
     if condition.noise is not None:
         row["trained_with"] = robustness.was_heard(condition.noise, candidate.card.training_noises)
-    if right is None or clean is None:
+    if found is None:
         return row
+    right, clean, row["refused"] = found
     who = np.asarray(questions.speakers)[chosen]
     row["change"] = dataclasses.asdict(metrics.bootstrap(right * 1.0 - clean, who))
     return row | _figures(right, questions, candidate, chosen)

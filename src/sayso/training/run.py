@@ -117,8 +117,21 @@ class Run:
 
     def seconds(self) -> float:
         """How long training took, that of the run it started from included."""
-        before = self.recipe.training.start
-        return float(self.metrics()[-1]["seconds"]) + (Run.open(Path(before)).seconds() if before else 0.0)
+        return sum(float(run.metrics()[-1]["seconds"]) for run in self.line())
+
+    def line(self) -> "list[Run]":
+        """The run, that which it started from, and so on to the first.
+
+        Raises:
+            RunError: one of them is no run folder, or starts from one that started from it.
+
+        """
+        runs: list[Run] = [self]
+        while start := runs[-1].recipe.training.start:
+            runs.append(Run.open(Path(start)))
+            if any(runs[-1].folder.resolve() == run.folder.resolve() for run in runs[:-1]):
+                raise RunError(f"{start} starts from a run that started from it: make it again.")
+        return runs
 
     def describe_environment(self, data: Mapping[str, Any]) -> None:
         """Note what the run ran on."""
