@@ -217,7 +217,8 @@ def describe_data(training: ClipSet, data: DataRecipe) -> str:
     return text
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(folders: Sequence[str]) -> str:
+    names = [folder.replace("_", " ") for folder in folders]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
