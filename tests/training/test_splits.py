@@ -1,10 +1,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
+from sayso.errors import DataError
+from sayso.training.dataset import NOISE_FOLDER
 from sayso.training.recipe import DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
 from sayso.training.splits import MAX_REPEATS, load_splits
+from sayso.training.train import background
 
 
 def record(folder: Path, word: str, count: int) -> None:
@@ -49,3 +53,18 @@ def test_clips_read_into_memory_are_the_same_clips(tmp_path: Path) -> None:
     assert held.clips == training.clips
     assert not isinstance(held.parts[0], np.memmap)
     np.testing.assert_array_equal(held.samples(slice(None)), training.samples(slice(None)))
+
+
+def test_further_folders_of_noise_join_the_folders_own(tmp_path: Path) -> None:
+    for folder, level in (("words", 0.1), ("streets", 0.3)):
+        (tmp_path / folder / NOISE_FOLDER).mkdir(parents=True)
+        soundfile.write(tmp_path / folder / NOISE_FOLDER / "n.wav", np.full(32_000, level), 16_000)
+    recipe = Recipe("x", NetworkRecipe("m3"), TrainingRecipe(epochs=1), DataRecipe(noises=("streets",)))
+
+    heard = background(recipe, tmp_path / "words")
+
+    assert heard is not None
+    assert heard.tolist() == pytest.approx([0.1] * 32_000 + [0.3] * 32_000, abs=1e-4)
+    (tmp_path / "streets" / NOISE_FOLDER / "n.wav").unlink()
+    with pytest.raises(DataError, match="streets"):
+        background(recipe, tmp_path / "words")

@@ -225,10 +225,13 @@ def _listed(folders: Sequence[str]) -> str:
 def noises_of(recipe: Recipe, folder: Path) -> tuple[str, ...] | None:
     """The kinds of noise that a recipe trains with, recordings of the folder by their names.
 
+    Further folders stand for their recordings.
+
     A run that started from another has heard that one's noises too; None where the other is gone.
     """
     names = {path.stem for path in folder.glob("*") if path.suffix.lower() in AUDIO_ENDINGS}
     left = names.difference(*([name, Path(name).stem] for name in recipe.data.held_out_noises))
+    left |= set(recipe.data.noises)
     kinds: set[str] = set()
     for step in build(recipe.augment, torch.zeros(1)).steps:
         if isinstance(step, Noise):

@@ -51,7 +51,8 @@ def fine_tuning_recipe(run: Run, folder: Path) -> Recipe:
 
     """
     data, training = run.recipe.data, run.recipe.training
-    noises = (folder / NOISE_FOLDER).is_dir()
+    more_noises = tuple(name for name in data.noises if beside(folder, name).is_dir())
+    noises = bool(more_noises) or (folder / NOISE_FOLDER).is_dir()
     clips = read_clips(folder)
     each = len(clips) // len(words_of(clips))
     return dataclasses.replace(
@@ -64,6 +65,7 @@ def fine_tuning_recipe(run: Run, folder: Path) -> Recipe:
             synthetic=(),
             silence_clips=min(data.silence_clips, each),  # more would drown the few words
             unknown=tuple(name for name in data.unknown if beside(folder, name).is_dir()),
+            noises=more_noises,
             held_out_noises=(),
         ),
         training=dataclasses.replace(

@@ -34,6 +34,7 @@ class DataRecipe:
     silence_clips: int = (
         0  # in each epoch, digital silence to which noise may be added: the label `_silence_`
     )
+    noises: tuple[str, ...] = ()  # folders beside the data folder, whose background recordings join its own
     held_out_noises: tuple[str, ...] = ()  # background recordings kept for judging, by name without ending
     leak: bool = False  # trains on validation and test clips too: only to measure what leakage is worth
 
