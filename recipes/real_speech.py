@@ -44,7 +44,8 @@ PACKAGES = (
 HELD_OUT = frozenset(
     "asterisk-it asterisk-ru menardi-it fillets-nl "
     "tuxpaint-ca tuxpaint-el tuxpaint-en tuxpaint-lt tuxpaint-nl tuxpaint-ro "
-    "ktuberling-da ktuberling-en ktuberling-fr ktuberling-gl ktuberling-lt ktuberling-nl ktuberling-ru ktuberling-sl".split()
+    "ktuberling-da ktuberling-en ktuberling-fr ktuberling-gl "
+    "ktuberling-lt ktuberling-nl ktuberling-ru ktuberling-sl".split()
 )
 WORDS = frozenset(
     "backward bed bird cat dog down eight five follow forward four go happy house learn left marvin nine no "
