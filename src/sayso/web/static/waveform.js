@@ -1,13 +1,15 @@
 /**
  * The sound, drawn: it leaves the button to both sides and fades; where a word was heard it bears the accent.
  *
- * One bar for each block of sound, and one picture for each bar that changes it: in silence nothing is drawn.
+ * One bar for each block of sound, and one picture for each bar that changes it: in silence and in steady noise, whose
+ * bars are all alike, nothing is drawn.
  */
 
 const BAR = 3; // CSS pixels
 const STEP = 6; // from one bar to the next
 const CLEAR = 84; // around the middle, where the button is
 const MOST_BARS = 400;
+const STEADY = 0.03; // of the loudness: a bar that differs by less from the one before it is drawn like that
 const QUIETEST_DB = -60; // drawn as nothing
 const reducesMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -18,7 +20,8 @@ export class Waveform {
   #bars = [];
   #seconds = 0; // of the stream, drawn so far
   #isMoving = false;
-  #isFlat = false; // what is drawn: nothing but silence
+  /** @type {number | null} the height of all bars drawn, in CSS pixels; null where they differ */
+  #evenHeight = null;
   #colours = { ink: "", accent: "" };
 
   /** @param {HTMLCanvasElement} canvas */
@@ -47,15 +50,17 @@ export class Waveform {
     for (const sample of block) power += sample * sample;
     const from_s = this.#seconds;
     this.#seconds += block.length / sampleRate;
-    this.#bars.unshift({ level: levelOf(power / block.length), from_s, until_s: this.#seconds, isWord: false });
+    const [heard, before] = [levelOf(power / block.length), this.#bars[0]?.level ?? 0];
+    const level = Math.abs(heard - before) < STEADY ? before : heard;
+    this.#bars.unshift({ level, from_s, until_s: this.#seconds, isWord: false });
     this.#bars.length = Math.min(this.#bars.length, MOST_BARS);
-    if (document.hidden || (this.#isFlat && this.#heightOf(this.#bars[0]) === BAR)) return;
-    this.#draw();
+    if (!document.hidden && this.#heightOf(this.#bars[0]) !== this.#evenHeight) this.#draw();
   }
 
   /** @param {{ start_s: number, end_s: number }} word */
   mark({ start_s, end_s }) {
     for (const bar of this.#bars) bar.isWord ||= bar.until_s > start_s && bar.from_s < end_s;
+    this.#evenHeight = null; // the next bar draws it
   }
 
   #fit() {
@@ -74,13 +79,15 @@ export class Waveform {
     context.clearRect(0, 0, width, height);
     const reach = width / 2 - CLEAR;
     const count = Math.floor(reach / STEP) + 1;
-    this.#isFlat = true;
+    const heights = new Set();
+    let hasWord = false;
     for (let i = 0; i < count; i += 1) {
       // Without motion: as many bars as the sound is loud, in their places.
       const bar = reducesMotion.matches ? stillBar(this.#isMoving ? (this.#bars[0]?.level ?? 0) : 0, i / count) : this.#bars[i];
       const away = i * STEP;
       const tall = this.#heightOf(bar);
-      if (tall > BAR) this.#isFlat = false;
+      heights.add(tall);
+      hasWord ||= bar?.isWord ?? false;
       context.globalAlpha = Math.min(1, (1.15 * (reach - away)) / reach);
       context.fillStyle = bar?.isWord ? this.#colours.accent : this.#colours.ink;
       context.beginPath();
@@ -89,6 +96,8 @@ export class Waveform {
       }
       context.fill();
     }
+    const isEven = heights.size === 1 && !hasWord && !reducesMotion.matches;
+    this.#evenHeight = isEven ? [...heights][0] : null;
   }
 
   /** @param {Bar | undefined} bar @returns {number} CSS pixels; no less than its breadth */
