@@ -25,7 +25,7 @@ from sayso.training.judge_listening import record
 COST_SECONDS = 60.0
 GRID = [
     {},
-    *({"presence_threshold": level} for level in (0.0, 0.6, 0.8, 0.9, 0.97, 0.99)),
+    *({"presence_threshold": level} for level in (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)),
     *({"threshold": level} for level in (0.3, 0.4, 0.6, 0.7, 0.8, 0.9)),
     {"smoothing_seconds": 0.1, "minimum_count": 1},
     *({"smoothing_seconds": seconds} for seconds in (0.2, 0.4, 0.5)),

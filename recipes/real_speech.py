@@ -8,9 +8,10 @@ Needs apt-get and dpkg-deb, and the network (450 MB). Makes, beside the syntheti
 - `real_strangers`: whole recordings by other people, for setting thresholds and for judging.
 - `real_noise`: music, and the sounds of things, a few seconds of each.
 
-The voices are those of prompts (asterisk, CC BY-SA 3.0), of games (fillets-ng and Tux Paint, GPL 2; Flight of
-the Amazon Queen, its own free licence) and of a toy for children (ktuberling, GPL 2). A source, that is a
-package and a language, is one speaker here, even where it is several actors: no person is in two parts.
+Voices and music are those of prompts (asterisk, CC BY-SA 3.0), of games (fillets-ng and Tux Paint, GPL 2;
+Flight of the Amazon Queen, its own free licence) and of a toy for children (ktuberling, GPL 2). A source,
+that is a package and a language, is one speaker here, even where it is several actors: no person is in two
+parts.
 """
 
 import re

@@ -41,7 +41,7 @@ class ListenerSettings:
     # Averaged probability of all the model's words together from which one of them may be reported; the rest
     # is silence, unknown speech and windows that were not scored. Higher: fewer false alarms from noise and
     # from other speech, more misses. 0: off.
-    presence_threshold: float = 0.95
+    presence_threshold: float = 0.85
     # A word is reported again only after its average lay below this share of its threshold, for so long.
     # Lower or longer: a word that is drawn out is not reported twice; but nor is one repeated at once.
     release_ratio: float = 0.5

@@ -28,7 +28,8 @@ SNRS_DB = (20, 10, 5, 0, -5)
 LOUDEST_ASKED_DB = 10  # rows of more noise than this are not among those whose worst counts
 RECORDED_COLOURS = ("white_noise", "pink_noise")  # recordings of what has rows of its own
 GENERATED_IN_TRAINING = ("white", "pink", "brown", "blue", "babble", "texture", "hum")
-AKIN = {"engine": "hum"}  # who trained with the second knows the first
+# Who trained with the second knows the first; recipes/real_speech.py puts music into that folder.
+AKIN = {"engine": "hum", "chords": "real_noise"}
 
 CLEAN = "clean"
 

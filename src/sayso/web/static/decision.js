@@ -19,7 +19,7 @@ export const SETTINGS = {
   threshold: 0.5,
   /** @type {Record<string, number>} */
   word_thresholds: {},
-  presence_threshold: 0.95,
+  presence_threshold: 0.85,
   release_ratio: 0.5,
   release_seconds: 0.3,
   suppression_seconds: 0.5,
