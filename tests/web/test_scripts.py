@@ -219,6 +219,22 @@ def test_the_card_is_read_from_the_file(tmp_path: Path, recognizer: sayso.Recogn
     assert {"labels", "sample_rate", "window_seconds", "calibration"} <= result.keys()
 
 
+def test_a_translation_words_what_the_server_refuses(tmp_path: Path) -> None:
+    result = node(
+        """const { text } = await load("text.js");
+        text.server.refused = ({ code }) => ({ silent_audio: "Nichts zu hören." })[code];
+        globalThis.sessionStorage = { getItem: () => null };
+        const refusal = { error: { code: "silent_audio", message: "The recording is silent." } };
+        globalThis.fetch = async () => new Response(JSON.stringify(refusal), { status: 422 });
+        const { recognize } = await load("server.js");
+        const answer = recognize("/audio", new Blob([]), new AbortController().signal);
+        result = await answer.catch((error) => error.message);""",
+        folder=tmp_path,
+    )
+
+    assert result == "Nichts zu hören."
+
+
 def test_an_archive_is_one_that_others_open(tmp_path: Path) -> None:
     result = node(
         """const { makeZip } = await load("zip.js");

@@ -49,7 +49,7 @@ export function listenThere(address, model, sampleRate, { onHeard, onUnsure, onF
     opening.onmessage = ({ data }) => {
       if (!isOpen) return;
       const answer = JSON.parse(data);
-      if (answer.error) fail(new ServerError(answer.error.message));
+      if (answer.error) fail(new ServerError(text.server.refused(answer.error)));
       else if (answer.word) {
         const { word, confidence, start_s, end_s, accepted } = answer;
         const tell = accepted ? onHeard : onUnsure;
