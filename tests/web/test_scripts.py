@@ -235,6 +235,20 @@ def test_a_translation_words_what_the_server_refuses(tmp_path: Path) -> None:
     assert result == "Nichts zu hören."
 
 
+def test_a_failure_without_a_sentence_still_gets_one(tmp_path: Path) -> None:
+    result = node(
+        """globalThis.sessionStorage = { getItem: () => null };
+        globalThis.fetch = async () => new Response('{"error": "Bad gateway"}', { status: 502 });
+        const { recognize } = await load("server.js");
+        const answer = recognize("/audio", new Blob([]), new AbortController().signal);
+        result = await answer.catch((error) => error.message);""",
+        folder=tmp_path,
+    )
+
+    assert isinstance(result, str)
+    assert "502" in result
+
+
 def test_an_archive_is_one_that_others_open(tmp_path: Path) -> None:
     result = node(
         """const { makeZip } = await load("zip.js");

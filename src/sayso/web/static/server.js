@@ -40,8 +40,7 @@ export async function recognize(endpoint, recording, signal) {
     throw new ServerError(isLate ? text.server.slow : text.server.unreachable, { cause: error });
   }
   if (response.ok && answer !== null) return { ...answer, modelMilliseconds: modelTime(response) };
-  const { refused, unclear } = text.server;
-  throw new ServerError(answer?.error ? refused(answer.error) : unclear(response.status));
+  throw new ServerError(text.server.refused(answer?.error) ?? text.server.unclear(response.status));
 }
 
 /** What the server says of its own part. @param {Response} response @returns {number | null} */

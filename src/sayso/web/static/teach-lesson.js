@@ -50,13 +50,12 @@ export async function learnThere(zip, { name, beside }, replace) {
   const address = new URL("/api/v1/models", document.baseURI);
   for (const [key, value] of Object.entries({ name, beside, replace })) address.searchParams.set(key, String(value));
   const headers = { "Content-Type": "application/zip" };
-  const { refused, unclear, unreachable } = common.server;
   const response = await fetchAllowed(address, () => ({ method: "POST", body: zip, headers })).catch(() => null);
-  if (response === null) throw new LessonError(unreachable);
+  if (response === null) throw new LessonError(common.server.unreachable);
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new LessonError(answer?.error ? refused(answer.error) : unclear(response.status));
+  if (!response.ok) throw new LessonError(common.server.refused(answer?.error) ?? common.server.unclear(response.status));
   const made = await fetchAllowed(answer.file).catch(() => null);
-  if (!made?.ok) throw new LessonError(unreachable);
+  if (!made?.ok) throw new LessonError(common.server.unreachable);
   return { file: new Uint8Array(await made.arrayBuffer()), name, home: name, sentences: answer.sentences };
 }
 

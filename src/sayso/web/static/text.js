@@ -132,9 +132,9 @@ export const text = {
   server: {
     unreachable: "The server cannot be reached. Check the connection, then try again.",
     slow: "The server did not answer in time. Try again.",
-    /** The server's own sentence is English already; a translation goes by the `code`.
-     * @param {{ code: string, message: string }} error */
-    refused: (error) => error.message,
+    /** The server's own sentence is English already; a translation goes by the `code`. Not every proxy has one.
+     * @param {{ code?: string, message?: string } | undefined} error */
+    refused: (error) => error?.message,
     /** @param {number} status */
     unclear: (status) => `The server answered with an error (${status}) and no explanation. Try again.`,
     /** @param {number} bytes */
